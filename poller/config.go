@@ -1,0 +1,128 @@
+// config.go owns every bound of the package, with its unit and its reason.
+
+package poller
+
+import "time"
+
+const (
+	// eventsPerWait bounds one batch of edges. 512 keeps the array in the first
+	// level cache; what is left in the kernel comes with the next turn.
+	eventsPerWait = 512
+
+	// readBufferBytes is the loop's one read buffer. A read never takes more
+	// than a connection's budget for a turn, and 64 KiB already spreads the
+	// price of a system call over a thousand short lines.
+	readBufferBytes = 64 << 10
+
+	// callsPerServe caps the reads or writes that one connection makes in one
+	// turn whatever the kernel answers, so that a peer whose every byte costs a
+	// call cannot hold the loop.
+	callsPerServe = 64
+
+	// acceptsPerTurn bounds how many clients one turn lets in; the rest stay in
+	// the kernel's queue and the listener on the ready list.
+	acceptsPerTurn = 64
+
+	// acceptRetry is how long a listener rests after the process or the host
+	// has run out of descriptors or memory. The kernel never reports that queue
+	// again by itself; every close tries earlier.
+	acceptRetry = 100 * time.Millisecond
+
+	// acceptComplaint bounds the reports of a resting listener to one a second.
+	acceptComplaint = time.Second
+
+	// readRoomMin is the least room worth a read. Below it the other side
+	// counts as full, so that a nearly full buffer does not turn into thousands
+	// of tiny reads.
+	readRoomMin = 2 << 10
+
+	// pageBytes is the unit in which the buffer pool takes memory, and its
+	// largest ordinary block.
+	pageBytes = 128 << 10
+	// blockBytesMin is the smallest block: a typical line.
+	blockBytesMin = 64
+
+	// sparePages is how many empty pages the pool keeps between two trims
+	// (1 MiB): enough that a steady load never allocates.
+	sparePages = 8
+	// trimInterval is how often memory beyond that is given back.
+	trimInterval = 10 * time.Second
+
+	// MailboxCapacity bounds the messages of outsiders that wait for the loop;
+	// above it they get "busy". As many places again are kept for completions
+	// of work that the loop itself has asked for.
+	MailboxCapacity = 4096
+	// mailPerTurn bounds how much of the mailbox one turn reads.
+	mailPerTurn = 64
+
+	// WatchdogWarn is how long a turn may take before it is reported. A turn
+	// has no wait in it, so 100 ms is a fault, not a load.
+	WatchdogWarn = 100 * time.Millisecond
+	// WatchdogAbort is how long a turn may take before the process gives up
+	// with a dump of all stacks: its clients are better served by a restart.
+	WatchdogAbort = 2 * time.Second
+	// watchdogInterval is how often the watchdog looks. A look that itself
+	// comes late by more than half of WatchdogWarn means that the whole process
+	// stood still, and is no fault of the turn.
+	watchdogInterval = 25 * time.Millisecond
+)
+
+// ConnConfig is what all connections of one kind have in common. It is shared,
+// never copied, and must not change while a connection uses it.
+type ConnConfig struct {
+	// MaxLine is the longest line in bytes, LF included.
+	MaxLine int
+	// HighMark is how many bytes of output may wait; above it Room is 0.
+	HighMark int
+	// LowMark is the level, in bytes, at which OnRoom is called after Room was
+	// refused.
+	LowMark int
+	// TurnBytes and TurnLines are what one connection may read in one turn.
+	TurnBytes, TurnLines int
+	// ConnectTimeout bounds a dial. 0: the kernel's own limit.
+	ConnectTimeout time.Duration
+	// IdleTimeout closes a connection on which no byte moved. 0: never.
+	IdleTimeout time.Duration
+	// LineTimeout closes a connection whose unfinished line is older than this,
+	// counted from its first byte. 0: never.
+	LineTimeout time.Duration
+	// WriteTimeout closes a connection that has accepted no byte of waiting
+	// output for so long. 0: never.
+	WriteTimeout time.Duration
+	// LingerTimeout bounds how long a closing connection reads and discards
+	// what its peer still sends, after our FIN.
+	LingerTimeout time.Duration
+	// AbandonOnReset closes a connection that is not being read as soon as the
+	// kernel reports its reset. Right for clients, to whom nothing can be
+	// delivered any more; wrong for servers, whose last replies may still wait
+	// in the kernel.
+	AbandonOnReset bool
+	// ReadToEAGAIN never takes a short read for "drained".
+	ReadToEAGAIN bool
+}
+
+// DefaultConnConfig is the configuration that the commands start from.
+func DefaultConnConfig() ConnConfig {
+	return ConnConfig{
+		MaxLine:       64 << 10, // a line must fit the memory a client may cost
+		HighMark:      64 << 10, // one window of output, so that a slow reader costs no more
+		LowMark:       32 << 10, // half: enough to keep the reader busy while we read again
+		TurnBytes:     64 << 10, // one read buffer
+		TurnLines:     256,      // about 0.1 ms of parsing
+		LingerTimeout: 5 * time.Second,
+	}
+}
+
+// DefaultSocketOptions is what the commands set on every socket.
+func DefaultSocketOptions() SocketOptions {
+	return SocketOptions{
+		Backlog:      4096, // a burst of connects waits instead of being dropped
+		KeepIdle:     30 * time.Second,
+		KeepInterval: 10 * time.Second,
+		KeepCount:    3,
+		// The kernel counts a peer that is alive but does not read as silent, so
+		// this must be far above any pause that a healthy reader makes.
+		UserTimeout:  5 * time.Minute,
+		NotSentLowat: 16 << 10, // without it a peer that never reads costs megabytes in the kernel
+	}
+}

@@ -1,0 +1,174 @@
+// conn_close.go owns the ends of a connection: the graceful close, the abort,
+// the timeouts, and the giving back of the descriptor at the end of the turn.
+//
+//	Close ─► output flushed ─► FIN ─► input discarded until the peer's FIN,
+//	                                  or LingerTimeout ─► descriptor closed
+
+package poller
+
+// Close delivers what was appended, sends FIN, discards what the peer still
+// sends, and closes. Nothing is handed over any more; OnClose comes when it is
+// done.
+func (c *Conn) Close() {
+	switch c.state {
+	case stateConnecting:
+		c.die(Cause{Kind: CauseClosed})
+	case stateOpen:
+		c.Mute()
+		c.paused = false
+		c.state = stateClosing
+		if c.write == writeFailed {
+			c.die(Cause{Kind: CauseClosed})
+			return
+		}
+		if c.write == writeOn {
+			c.write = writeFinishing
+		}
+		c.lingerFromNow()
+		c.markDirty()
+		c.closeIfDone()
+	}
+}
+
+// Abort drops everything and closes at the end of the turn.
+func (c *Conn) Abort() { c.die(Cause{Kind: CauseAborted}) }
+
+// lingerFromNow starts the time that a closing connection has for the peer's
+// FIN. It counts from our FIN, so that a slow reader still gets everything.
+func (c *Conn) lingerFromNow() {
+	if c.state != stateClosing || c.write == writeFinishing {
+		return
+	}
+	c.since = c.loop.now
+	c.arm()
+	c.closeIfDone()
+}
+
+func (c *Conn) closeIfDone() {
+	if c.state == stateClosing && c.read == readEnded && c.write == writeShut {
+		c.die(Cause{Kind: CauseClosed})
+	}
+}
+
+// fail ends the connection after a system call on it did.
+func (c *Conn) fail(e Errno) {
+	if c.state == stateClosing && c.write == writeShut {
+		c.die(Cause{Kind: CauseClosed}) // all was delivered as far as we can tell
+		return
+	}
+	c.die(Cause{Kind: CauseReset, Errno: e})
+}
+
+// die condemns the connection: it does nothing more, and is freed at the end of
+// the turn.
+func (c *Conn) die(why Cause) {
+	if c.state >= stateDead {
+		return
+	}
+	c.state, c.why, c.errno = stateDead, why.Kind, why.Errno
+	c.loop.dead = append(c.loop.dead, c)
+}
+
+// free is the one place that closes a connection's descriptor.
+func (c *Conn) free() {
+	l := c.loop
+	l.sys.Close(int(c.fd)) // its answer changes nothing: the number is free
+	c.detach()
+	c.handler.OnClose(c, Cause{Kind: c.why, Errno: c.errno})
+	c.handler = nil
+}
+
+// detach takes the connection off everything the loop keeps.
+func (c *Conn) detach() {
+	l := c.loop
+	l.slots.give(int(c.fd))
+	l.conns--
+	c.written += uint64(c.out.size())
+	c.in.drop(&l.pool)
+	c.out.drop(&l.pool)
+	c.returnTimer()
+	c.state = stateFreed
+}
+
+// arm sets the timer for the earliest thing that is due. Activity does not move
+// it: when it fires too early it is armed again, which is far cheaper.
+func (c *Conn) arm() {
+	due := c.due()
+	switch {
+	case due == Forever:
+		return
+	case c.timer == nil:
+		c.timer = c.loop.borrowTimer()
+	case c.timer.Armed() && c.timer.when <= due:
+		return
+	}
+	c.loop.timers.arm(c.timer, c, due)
+}
+
+// due is when the first of the connection's timeouts ends.
+func (c *Conn) due() int64 {
+	due := Forever
+	add := func(from, after int64) {
+		if after > 0 && from > 0 {
+			due = min(due, from+after)
+		}
+	}
+	switch c.state {
+	case stateConnecting:
+		add(c.since, int64(c.config.ConnectTimeout))
+	case stateClosing:
+		if c.write != writeFinishing {
+			add(c.since, int64(c.config.LingerTimeout))
+		}
+		add(c.stuck, int64(c.config.WriteTimeout))
+	case stateOpen:
+		add(c.active, int64(c.config.IdleTimeout))
+		add(c.line, int64(c.config.LineTimeout))
+		add(c.stuck, int64(c.config.WriteTimeout))
+	}
+	return due
+}
+
+// Expire implements Expirer: it ends the connection if one of its timeouts is
+// over.
+func (c *Conn) Expire(now int64) {
+	over := func(from, after int64) bool { return after > 0 && from > 0 && from+after <= now }
+	switch {
+	case c.state == stateConnecting && over(c.since, int64(c.config.ConnectTimeout)):
+		c.die(Cause{Kind: CauseConnectTimeout})
+	case c.state == stateClosing && c.write != writeFinishing && over(c.since, int64(c.config.LingerTimeout)):
+		c.die(Cause{Kind: CauseClosed})
+	case c.state >= stateDead || c.state == stateConnecting:
+	case over(c.stuck, int64(c.config.WriteTimeout)):
+		c.die(Cause{Kind: CauseWriteTimeout})
+	case c.state != stateOpen:
+	case over(c.line, int64(c.config.LineTimeout)):
+		c.die(Cause{Kind: CauseLineTimeout})
+	case over(c.active, int64(c.config.IdleTimeout)):
+		c.die(Cause{Kind: CauseIdleTimeout})
+	}
+	c.returnTimer()
+	if c.state < stateDead {
+		c.arm()
+	}
+}
+
+func (c *Conn) returnTimer() {
+	if c.timer == nil {
+		return
+	}
+	c.loop.timers.disarm(c.timer)
+	c.loop.spareTimers = append(c.loop.spareTimers, c.timer)
+	c.timer = nil
+}
+
+// borrowTimer takes a timer from the spare ones.
+func (l *Loop) borrowTimer() *Timer {
+	last := len(l.spareTimers) - 1
+	if last < 0 {
+		return new(Timer)
+	}
+	t := l.spareTimers[last]
+	l.spareTimers = l.spareTimers[:last]
+	return t
+}

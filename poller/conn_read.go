@@ -1,0 +1,296 @@
+// conn_read.go owns the way in: reads within the turn's budget, runs of whole
+// lines to the handler, and what is kept of them. Only what cannot go on at
+// once is kept.
+//
+//	kernel ─► the loop's read buffer ─► whole lines ─► handler
+//	                                └─► not taken, or a fragment ─► c.in
+//
+// The search for LF looks at new bytes only, since what is kept as a fragment
+// has none: a peer that sends single bytes costs one look at each.
+
+package poller
+
+import "bytes"
+
+// Filter stands between the socket and the lines: it may take bytes away (a
+// header before the first line) or turn them into others.
+type Filter interface {
+	// Filter gets the bytes as they were read and gives those that go on, valid
+	// until its next call; done takes it off the connection. An error ends the
+	// connection.
+	Filter(c *Conn, raw []byte) (plain []byte, done bool, err error)
+}
+
+// SetFilter puts f between socket and handler. It must be there before the
+// first byte is read.
+func (c *Conn) SetFilter(f Filter) { c.filter = f }
+
+// Resume lets a connection be read again whose handler had no room.
+func (c *Conn) Resume() {
+	c.paused = false
+	if c.canProgress() {
+		c.loop.enqueue(c)
+	}
+}
+
+// Pause keeps the connection from being read until Resume.
+func (c *Conn) Pause() { c.paused = true }
+
+// Paused reports whether the connection waits for Resume.
+func (c *Conn) Paused() bool { return c.paused }
+
+// StopReading looks into the kernel once more, hands over the whole lines that
+// are there, and then calls OnEnd. Later input is discarded at the close.
+func (c *Conn) StopReading() {
+	if c.read != readOn || c.state != stateOpen {
+		return
+	}
+	c.read = readStopping
+	c.canRead = true
+	c.loop.enqueue(c)
+}
+
+// Mute forgets the input that is kept and wants no more. OnEnd is not called.
+func (c *Conn) Mute() {
+	if c.read != readEnded {
+		c.read = readMuted
+	}
+	if !c.handing { // otherwise the handler still looks at the lines
+		c.forgetInput()
+	}
+}
+
+func (c *Conn) forgetInput() {
+	c.in.drop(&c.loop.pool)
+	c.inLines, c.line = 0, 0
+}
+
+// Ended reports whether the peer has ended its side.
+func (c *Conn) Ended() bool { return c.read == readEnded }
+
+// readLines hands over what is kept, then reads until the kernel has no more,
+// the handler has no room, or the turn's budget is used.
+func (c *Conn) readLines() {
+	bytesLeft, linesLeft := c.config.TurnBytes, c.config.TurnLines
+	linesLeft -= c.handKept(linesLeft)
+	for range callsPerServe {
+		if !c.mayRead() || linesLeft <= 0 || bytesLeft <= 0 {
+			break
+		}
+		n := c.readOnce(min(bytesLeft, len(c.loop.scratch)))
+		if c.read == readStopping && !c.paused {
+			c.read = readStopped
+		}
+		if n <= 0 {
+			break
+		}
+		bytesLeft -= n
+		linesLeft -= c.accept(c.loop.scratch[:n], linesLeft)
+	}
+	if c.read == readStopped && c.state == stateOpen && c.inLines == 0 {
+		c.finishReading(readMuted)
+	}
+}
+
+func (c *Conn) mayRead() bool {
+	return c.state == stateOpen && c.canRead && c.inLines == 0 && !c.paused && (c.read == readOn || c.read == readStopping)
+}
+
+// takesLines reports whether the handler still wants what was read.
+func (c *Conn) takesLines() bool { return c.state == stateOpen && c.read != readMuted }
+
+// readOnce reads into the loop's buffer as much as the handler has room for. It
+// gives what came; 0 where nothing did.
+func (c *Conn) readOnce(most int) int {
+	room := c.handler.ReadRoom(c)
+	if room <= 0 {
+		c.paused = true
+		return 0
+	}
+	most = min(most, room)
+	n, e := c.loop.sys.Read(int(c.fd), c.loop.scratch[:most])
+	switch {
+	case e == EINTR:
+		return 0 // canRead stays, so the next turn reads again
+	case e == eAgain:
+		c.canRead = false
+		return 0
+	case e != 0:
+		c.fail(e)
+		return 0
+	case n == 0:
+		c.canRead = false
+		c.finishReading(readEnded)
+		return 0
+	}
+	if n < most && !c.mustDrain && !c.config.ReadToEAGAIN {
+		c.canRead = false
+	}
+	c.active = c.loop.now
+	return n
+}
+
+// accept takes new bytes and gives the number of lines that went on.
+func (c *Conn) accept(data []byte, maxLines int) (lines int) {
+	if c.filter != nil {
+		plain, done, err := c.filter.Filter(c, data)
+		if err != nil {
+			c.die(Cause{Kind: CauseAborted})
+			return 0
+		}
+		if data = plain; done {
+			c.filter = nil
+		}
+	}
+	if c.in.size() > 0 {
+		rest, ok := c.completeFragment(data)
+		if !ok {
+			return 0
+		}
+		lines = c.handKept(maxLines)
+		data = rest
+	}
+	if len(data) == 0 || !c.takesLines() {
+		return lines
+	}
+	if c.in.size() > 0 {
+		c.keep(data)
+		return lines
+	}
+	whole := bytes.LastIndexByte(data, '\n') + 1
+	taken := 0
+	if whole > 0 {
+		var n int
+		taken, n = c.hand(data[:whole], maxLines-lines)
+		lines += n
+	}
+	if c.takesLines() {
+		c.keep(data[taken:])
+	}
+	return lines
+}
+
+// completeFragment adds to the kept fragment what belongs to its line, and
+// gives what comes behind. ok is false where the line is not complete yet, or
+// too long.
+func (c *Conn) completeFragment(data []byte) (rest []byte, ok bool) {
+	head := bytes.IndexByte(data, '\n') + 1
+	if head == 0 {
+		c.keep(data)
+		return nil, false
+	}
+	if c.in.size()+head > c.config.MaxLine {
+		c.refuseLongLine()
+		return nil, false
+	}
+	c.in.append(&c.loop.pool, data[:head])
+	c.inLines = uint32(c.in.size())
+	c.line = 0
+	return data[head:], true
+}
+
+// keep stores what could not go on. A fragment that cannot become a line any
+// more is refused as soon as it is as long as the longest line.
+func (c *Conn) keep(data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	before := c.in.size()
+	whole := bytes.LastIndexByte(data, '\n') + 1
+	if whole > 0 {
+		before, c.line = 0, 0
+	} else {
+		before -= int(c.inLines)
+	}
+	fragment := before + len(data) - whole
+	if whole == 0 && c.inLines == 0 && fragment >= c.config.MaxLine {
+		c.refuseLongLine()
+		return
+	}
+	if whole > 0 {
+		c.inLines = uint32(c.in.size() + whole)
+	}
+	c.in.append(&c.loop.pool, data)
+	if fragment > 0 && c.line == 0 {
+		c.line = c.loop.now
+		c.arm()
+	}
+}
+
+func (c *Conn) refuseLongLine() {
+	c.Mute()
+	c.handler.OnLongLine(c)
+}
+
+// handKept hands over kept whole lines and gives their number.
+func (c *Conn) handKept(maxLines int) (lines int) {
+	if c.inLines == 0 || c.paused || maxLines <= 0 {
+		return 0
+	}
+	taken, lines := c.hand(c.in.bytes()[:c.inLines], maxLines)
+	if !c.takesLines() {
+		return lines
+	}
+	c.inLines -= uint32(taken)
+	c.in.consume(&c.loop.pool, taken)
+	if c.inLines == 0 && c.in.size() >= c.config.MaxLine {
+		c.refuseLongLine()
+	}
+	return lines
+}
+
+// hand gives a run of whole lines to the handler. A handler that takes less
+// than its budget allows has no room and is left alone until Resume.
+func (c *Conn) hand(run []byte, maxLines int) (taken, lines int) {
+	if maxLines <= 0 {
+		return 0, 0
+	}
+	c.handing = true
+	taken, lines = c.handler.OnLines(c, run, maxLines)
+	c.handing = false
+	if !c.takesLines() {
+		c.forgetInput()
+		return taken, lines
+	}
+	if taken < len(run) && lines < maxLines {
+		c.paused = true
+	}
+	return taken, lines
+}
+
+// finishReading tells the handler that no more lines come, and why.
+func (c *Conn) finishReading(end readState) {
+	c.read = end
+	fragment := c.in
+	c.in, c.inLines, c.line = buffer{}, 0, 0
+	c.handler.OnEnd(c, fragment.bytes())
+	fragment.drop(&c.loop.pool)
+}
+
+// discardInput reads what a closing peer still sends, so that the close sends
+// FIN and not RST: with unread input the kernel would reset the connection and
+// throw away what the peer has not received yet.
+func (c *Conn) discardInput() {
+	if c.read == readEnded {
+		return
+	}
+	left := c.config.TurnBytes
+	for range callsPerServe {
+		if !c.canRead || left <= 0 || c.state != stateClosing {
+			return
+		}
+		n, e := c.loop.sys.Read(int(c.fd), c.loop.scratch)
+		switch {
+		case e == EINTR:
+			return
+		case e == eAgain:
+			c.canRead = false
+		case e != 0:
+			c.fail(e)
+		case n == 0:
+			c.canRead, c.read = false, readEnded
+			c.closeIfDone()
+		}
+		left -= n
+	}
+}

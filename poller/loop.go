@@ -1,0 +1,275 @@
+// Package poller is an edge-triggered event loop for line protocols over TCP. It
+// knows descriptors, edges, connections, lines' ends and timers. It does not
+// know what a line means.
+//
+// loop.go owns the turn:
+//
+//	          ┌──────────────────────────── one turn ────────────────────────────┐
+//	kernel ─► │ wait ─► mark ─► mailbox ─► serve ─► timers ─► flush ─► free dead │ ─► kernel
+//	          │         ready   messages   ready    that are  dirty    descrip-  │
+//	          │         bits               list     due       output   tors      │
+//	          └──────────────────────────────────────────────────────────────────┘
+//
+// An edge is told once, so readiness is a sticky bit on the connection and who
+// can make progress is on the ready list, whatever the kernel says. While that
+// list is not empty the wait is a poll. Nothing is closed in the middle of a
+// turn, and the clock is read once in it.
+
+package poller
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+)
+
+// Loop is one event loop: one goroutine, one Sys. All methods of it and of its
+// connections, listeners and timers belong to that goroutine, or to the one
+// that sets the loop up before Run. Only Mailbox and Watch are for others.
+type Loop struct {
+	sys     Sys
+	mailbox *Mailbox
+	slots   slots
+	pool    pool
+	timers  timers
+	now     int64
+
+	events  []Event
+	scratch []byte // the one read buffer
+
+	ready, served []pollable // who can progress; last turn's list, to be filled again
+	dirty, flush  []*Conn    // who has new output; the list being flushed
+	dead          []*Conn    // who is freed at the end of this turn
+	listeners     []*Listener
+	spareTimers   []*Timer
+	mailWaits     bool
+	stopped       bool
+	trimmer       Timer
+	conns         int
+
+	stale    uint64 // events of descriptors that were closed meanwhile
+	turns    uint64
+	beat     atomic.Uint64 // the number of the turn under way; 0 while the loop waits
+	onTurn   func(now int64)
+	watching bool
+}
+
+// NewLoop makes a loop on sys. The error names the call that failed.
+func NewLoop(sys Sys) (*Loop, error) {
+	l := &Loop{sys: sys, events: make([]Event, eventsPerWait), scratch: make([]byte, readBufferBytes)}
+	fd, e := sys.OpenWake()
+	if e != 0 {
+		return nil, fmt.Errorf("eventfd: %w", e)
+	}
+	l.mailbox = newMailbox(sys, fd, MailboxCapacity)
+	if e := sys.Register(fd, l.slots.take(fd, (*mailSlot)(l))); e != 0 {
+		l.slots.give(fd)
+		return nil, errors.Join(fmt.Errorf("epoll_ctl: %w", e), closeError(sys.Close(fd)))
+	}
+	l.now = sys.Now()
+	l.timers.arm(&l.trimmer, (*poolTrimmer)(l), l.now+int64(trimInterval))
+	return l, nil
+}
+
+func closeError(e Errno) error {
+	if e == 0 {
+		return nil
+	}
+	return fmt.Errorf("close: %w", e)
+}
+
+// Mailbox is the way in for other goroutines.
+func (l *Loop) Mailbox() *Mailbox { return l.mailbox }
+
+// Now is the time of this turn in nanoseconds, on the loop's clock.
+func (l *Loop) Now() int64 { return l.now }
+
+// Conns is how many connections exist, dead ones included until they are freed.
+func (l *Loop) Conns() int { return l.conns }
+
+// Stale is how many events came for descriptors that had been closed.
+func (l *Loop) Stale() uint64 { return l.stale }
+
+// Held is the memory, in bytes, of all buffers that hold something.
+func (l *Loop) Held() int { return l.pool.lent }
+
+// Turns is how many turns have been made.
+func (l *Loop) Turns() uint64 { return l.turns }
+
+// DescriptorLimit is how many descriptors the process may have open.
+func (l *Loop) DescriptorLimit() int { return l.sys.DescriptorLimit() }
+
+// OnTurn has f called at the end of every turn.
+func (l *Loop) OnTurn(f func(now int64)) { l.onTurn = f }
+
+// Arm has owner called in the timer phase of the first turn at or after when.
+func (l *Loop) Arm(t *Timer, owner Expirer, when int64) { l.timers.arm(t, owner, when) }
+
+// Disarm forgets a timer; one that is not armed is left alone.
+func (l *Loop) Disarm(t *Timer) { l.timers.disarm(t) }
+
+// Stop ends Run after the turn under way.
+func (l *Loop) Stop() { l.stopped = true }
+
+// Run makes turns until Stop, on a thread of its own.
+func (l *Loop) Run() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for !l.stopped {
+		l.Turn(Forever)
+	}
+	l.beat.Store(0)
+}
+
+// Turn makes one turn. It waits for an edge no longer than until, and not at
+// all while somebody can progress.
+func (l *Loop) Turn(until int64) {
+	deadline := l.deadline(until)
+	if deadline != 0 && l.watching {
+		l.beat.Store(0)
+	}
+	n, e := l.sys.Wait(l.events, deadline)
+	if e != 0 && e != EINTR {
+		panic("epoll_wait: " + e.Error())
+	}
+	l.now = l.sys.Now()
+	if l.watching {
+		l.beat.Store(l.turns + 1)
+	}
+	for _, ev := range l.events[:n] {
+		l.mark(ev)
+	}
+	if l.mailWaits {
+		l.mailWaits = l.mailbox.drain(mailPerTurn)
+	}
+	l.serveReady()
+	l.expireTimers()
+	l.flushDirty()
+	l.freeDead()
+	l.turns++
+	if l.onTurn != nil {
+		l.onTurn(l.now)
+	}
+}
+
+// deadline is when the wait of the next turn ends; 0 polls.
+func (l *Loop) deadline(until int64) int64 {
+	if len(l.ready) > 0 || len(l.dirty) > 0 || len(l.dead) > 0 || l.mailWaits {
+		return 0
+	}
+	return min(until, l.timers.next())
+}
+
+func (l *Loop) mark(ev Event) {
+	owner := l.slots.find(ev.Token)
+	if owner == nil {
+		l.stale++
+		return
+	}
+	owner.onEdge(ev.Mask)
+}
+
+// enqueue puts p at the back of the ready list, once.
+func (l *Loop) enqueue(p pollable) {
+	if queued := p.inQueue(); !*queued {
+		*queued = true
+		l.ready = append(l.ready, p)
+	}
+}
+
+// serveReady serves everybody who is on the list now, once. Who is not done
+// goes to the back of the next turn's list.
+func (l *Loop) serveReady() {
+	l.ready, l.served = l.served[:0], l.ready
+	for i, p := range l.served {
+		l.served[i] = nil
+		*p.inQueue() = false
+		p.serve()
+	}
+}
+
+func (l *Loop) expireTimers() {
+	for range l.timers.len() {
+		owner := l.timers.pop(l.now)
+		if owner == nil {
+			return
+		}
+		owner.Expire(l.now)
+	}
+}
+
+// flushDirty writes what handlers have appended. Output that appears meanwhile
+// waits for the next turn.
+func (l *Loop) flushDirty() {
+	l.dirty, l.flush = l.flush[:0], l.dirty
+	for i, c := range l.flush {
+		l.flush[i] = nil
+		c.isDirty = false
+		c.flushOutput()
+	}
+}
+
+// freeDead closes the descriptors of the dead and tells their handlers, which
+// may condemn others. It ends since nobody dies twice.
+func (l *Loop) freeDead() {
+	if len(l.dead) == 0 {
+		return
+	}
+	for i := 0; i < len(l.dead); i++ {
+		c := l.dead[i]
+		l.dead[i] = nil
+		c.free()
+	}
+	l.dead = l.dead[:0]
+	l.dropDeadReady()
+	l.wakeResting()
+}
+
+// dropDeadReady takes connections off the ready list that died after they were
+// put on it.
+func (l *Loop) dropDeadReady() {
+	kept := l.ready[:0]
+	for _, p := range l.ready {
+		if c, ok := p.(*Conn); ok && c.state == stateFreed {
+			continue
+		}
+		kept = append(kept, p)
+	}
+	clear(l.ready[len(kept):])
+	l.ready = kept
+}
+
+// Shut closes every descriptor that the loop still owns, without ceremony, and
+// tells the handlers. Run must have ended.
+func (l *Loop) Shut() {
+	for fd := range l.slots.table {
+		switch owner := l.slots.table[fd].owner.(type) {
+		case *Conn:
+			owner.die(Cause{Kind: CauseShutdown})
+		case *Listener:
+			owner.Close()
+		case *mailSlot:
+			l.slots.give(fd)
+			l.sys.Close(fd)
+		}
+	}
+	l.freeDead()
+}
+
+// mailSlot is the loop as the owner of its eventfd.
+type mailSlot Loop
+
+func (m *mailSlot) onEdge(uint32)  { m.mailWaits = true }
+func (m *mailSlot) serve()         {}
+func (m *mailSlot) inQueue() *bool { return &m.mailWaits }
+
+// poolTrimmer is the loop as the owner of the timer that trims its pool.
+type poolTrimmer Loop
+
+// Expire implements Expirer.
+func (p *poolTrimmer) Expire(now int64) {
+	l := (*Loop)(p)
+	l.pool.trim()
+	l.timers.arm(&l.trimmer, p, now+int64(trimInterval))
+}

@@ -1,0 +1,89 @@
+// mailbox.go owns the one way into the loop from other goroutines: messages in a
+// bounded ring, and an eventfd that wakes the loop.
+//
+//	producer: push, then wake the descriptor if nobody has since the last drain
+//	loop:     clear the descriptor, forget the wake, drain, look again next turn
+//
+// A message pushed after the drain finds the wake forgotten and wakes again, so
+// none is overlooked.
+
+package poller
+
+import (
+	"errors"
+	"sync/atomic"
+)
+
+// ErrBusy says that the loop has as many messages waiting as it takes.
+var ErrBusy = errors.New("the loop's mailbox is full")
+
+// Mailbox carries functions into a loop. Post and the functions that Reserve
+// gives may be called by any goroutine, Reserve by the loop's alone.
+type Mailbox struct {
+	ring      *ring[message]
+	sys       Sys
+	fd        int
+	capacity  int64
+	outsiders atomic.Int64 // messages of Post that wait
+	reserved  int          // completions promised and not yet run; the loop's
+	awake     atomic.Bool
+}
+
+type message struct {
+	run      func()
+	promised bool
+}
+
+func newMailbox(sys Sys, fd, capacity int) *Mailbox {
+	return &Mailbox{ring: newRing[message](2 * capacity), sys: sys, fd: fd, capacity: int64(capacity)}
+}
+
+// Post asks the loop to call run in its own goroutine, soon. The error is
+// ErrBusy: nothing was queued.
+func (m *Mailbox) Post(run func()) error {
+	if m.outsiders.Add(1) > m.capacity {
+		m.outsiders.Add(-1)
+		return ErrBusy
+	}
+	m.push(message{run: run})
+	return nil
+}
+
+// Reserve keeps a place for the completion of work that the loop is about to
+// hand to another goroutine. complete must be called exactly once; it is never
+// refused. ok is false when too much such work is under way.
+func (m *Mailbox) Reserve() (complete func(run func()), ok bool) {
+	if int64(m.reserved) >= m.capacity {
+		return nil, false
+	}
+	m.reserved++
+	return func(run func()) { m.push(message{run: run, promised: true}) }, true
+}
+
+func (m *Mailbox) push(msg message) {
+	if !m.ring.push(msg) {
+		panic("mailbox: a place that was reserved is taken")
+	}
+	if m.awake.CompareAndSwap(false, true) {
+		m.sys.Wake(m.fd)
+	}
+}
+
+// drain runs up to most messages and reports whether more may wait.
+func (m *Mailbox) drain(most int) (more bool) {
+	m.sys.ClearWake(m.fd)
+	m.awake.Store(false)
+	for range most {
+		msg, ok := m.ring.pop()
+		if !ok {
+			return false
+		}
+		if msg.promised {
+			m.reserved--
+		} else {
+			m.outsiders.Add(-1)
+		}
+		msg.run()
+	}
+	return true
+}

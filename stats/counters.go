@@ -1,0 +1,63 @@
+package stats
+
+// This file owns the list of what is counted and the names under which it is
+// published. It must not know who counts, when, or where the numbers go.
+
+import "strconv"
+
+// Counter names one count of a Recorder. All of them only grow.
+type Counter uint8
+
+// The counters. A reply here is an ACK or a NAK line that goes to a client.
+const (
+	MsgReq       Counter = iota // REQs from clients that got a record
+	MsgAck                      // ACK lines to clients, strays included
+	MsgNak                      // NAK lines to clients: strays, NAK 0 and local ones included
+	Answered                    // records that got their reply
+	Abandoned                   // records that will never get one
+	LinesInvalid                // lines that are not Foo, or of the wrong direction
+	DataInvalid                 // requests whose Data is not UTF-8 or holds NUL
+	Strays                      // replies without a record
+	Late                        // replies to requests that were answered here before
+	NakZero                     // replies with Seq 0
+	NaksLocal                   // NAKs that were made here
+	Duplicates                  // requests whose Seq was outstanding already
+	OutOfOrder                  // replies that overtook an older request's
+	BytesIn                     // bytes read from peers
+	BytesOut                    // bytes written to peers
+	EventsStale                 // events of descriptors that were closed before
+	Accepts                     // client connections accepted
+	Closes                      // client connections closed
+
+	numCounters
+)
+
+var counterNames = [numCounters]string{
+	MsgReq:       "msg_req",
+	MsgAck:       "msg_ack",
+	MsgNak:       "msg_nak",
+	Answered:     "answered",
+	Abandoned:    "abandoned",
+	LinesInvalid: "lines_invalid",
+	DataInvalid:  "data_invalid",
+	Strays:       "strays",
+	Late:         "late",
+	NakZero:      "nak_zero",
+	NaksLocal:    "naks_local",
+	Duplicates:   "duplicates",
+	OutOfOrder:   "out_of_order",
+	BytesIn:      "bytes_in",
+	BytesOut:     "bytes_out",
+	EventsStale:  "events_stale",
+	Accepts:      "accepts",
+	Closes:       "closes",
+}
+
+// String returns the name under which the counter is published, in the JSON
+// snapshot and in the registry. Anyone may call it.
+func (c Counter) String() string {
+	if c >= numCounters {
+		return "counter(" + strconv.Itoa(int(c)) + ")"
+	}
+	return counterNames[c]
+}

@@ -1,0 +1,99 @@
+package stats
+
+// This file owns the snapshot and its form as JSON. It must not know how the
+// numbers came about, nor who asked for them.
+
+import "strconv"
+
+// Snapshot holds the numbers of one Recorder at one moment. The zero value is
+// ready for Recorder.Fill and may be filled again any number of times. It has
+// one owner at a time: the loop while it fills it, then whoever writes it. It
+// must not be copied, because a copy would share the latencies' memory.
+type Snapshot struct {
+	totals [numCounters]int64
+
+	// Messages per second over the last 1 s and 10 s.
+	requestRateShort, requestRateLong float64
+	replyRateShort, replyRateLong     float64
+
+	latencies *Latencies // nil before the first Fill
+	uptime    int64      // ns
+}
+
+// AppendJSON appends the snapshot to dst as one JSON object on one line, with
+// LF at its end, and returns the longer slice. Keys come in a fixed order.
+// Percentiles are computed here, so the loop should not call it.
+func (s *Snapshot) AppendJSON(dst []byte) []byte {
+	t := &s.totals
+	dst = append(dst, '{')
+	dst = appendInt(dst, "msg_total", t[MsgReq]+t[MsgAck]+t[MsgNak])
+	dst = s.appendCounters(dst, MsgReq, MsgAck, MsgNak)
+	dst = appendFloat(dst, "request_rate_1s", s.requestRateShort)
+	dst = appendFloat(dst, "request_rate_10s", s.requestRateLong)
+	dst = appendFloat(dst, "response_rate_1s", s.replyRateShort)
+	dst = appendFloat(dst, "response_rate_10s", s.replyRateLong)
+	dst = appendInt(dst, "connections", t[Accepts]-t[Closes])
+	dst = s.appendCounters(dst, Answered)
+	dst = appendInt(dst, "outstanding", t[MsgReq]-t[Answered]-t[Abandoned])
+	dst = s.appendCounters(dst, Abandoned, LinesInvalid, DataInvalid, Strays, Late,
+		NakZero, NaksLocal, Duplicates, OutOfOrder, BytesIn, BytesOut)
+	dst = s.appendLatencies(dst)
+	dst = s.appendCounters(dst, EventsStale)
+	dst = appendFloat(dst, "uptime_s", float64(s.uptime)/1e9)
+	return append(dst, '}', '\n')
+}
+
+func (s *Snapshot) appendCounters(dst []byte, counters ...Counter) []byte {
+	for _, c := range counters {
+		dst = appendInt(dst, c.String(), s.totals[c])
+	}
+	return dst
+}
+
+// reportedPercentiles are the percentiles of latency_us, in their order.
+var reportedPercentiles = [...]struct {
+	key        string
+	percentile float64
+}{
+	{"p50", 50},
+	{"p90", 90},
+	{"p99", 99},
+	{"p999", 99.9},
+}
+
+// appendLatencies writes microseconds, with the nanoseconds as decimals.
+func (s *Snapshot) appendLatencies(dst []byte) []byte {
+	latencies := s.latencies
+	if latencies == nil {
+		latencies = NewLatencies()
+	}
+	dst = append(appendKey(dst, "latency_us"), '{')
+	for _, p := range reportedPercentiles {
+		dst = appendFloat(dst, p.key, microseconds(latencies.Percentile(p.percentile)))
+	}
+	dst = appendFloat(dst, "max", microseconds(latencies.Longest()))
+	return append(dst, '}')
+}
+
+func microseconds(ns int64) float64 {
+	return float64(ns) / 1e3
+}
+
+// appendKey writes a key, after a comma unless it is the first of its object.
+// Keys are constants of this package and need no escaping.
+func appendKey(dst []byte, key string) []byte {
+	if dst[len(dst)-1] != '{' {
+		dst = append(dst, ',')
+	}
+	dst = append(dst, '"')
+	dst = append(dst, key...)
+	return append(dst, '"', ':')
+}
+
+func appendInt(dst []byte, key string, value int64) []byte {
+	return strconv.AppendInt(appendKey(dst, key), value, 10)
+}
+
+func appendFloat(dst []byte, key string, value float64) []byte {
+	return strconv.AppendFloat(appendKey(dst, key), value, 'f', -1, 64)
+}
