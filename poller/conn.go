@@ -25,10 +25,12 @@ type Handler interface {
 	// lines from the front, at most maxLines of them, and says how many bytes
 	// and lines those were. To take less is to be left alone until Resume.
 	OnLines(c *Conn, run []byte, maxLines int) (taken, lines int)
-	// OnLongLine: the peer's line is longer than MaxLine. No more lines come.
-	OnLongLine(c *Conn)
-	// OnEnd: no more lines come, since the peer has ended its side or since
-	// StopReading was asked for. fragment is what came behind the last LF.
+	// OnLongLine: the peer's line is longer than MaxLine. No more lines come;
+	// head is what came of this one, and whatever was read behind it.
+	OnLongLine(c *Conn, head []byte)
+	// OnEnd: no more lines come, since the peer has ended or reset the connection
+	// or since StopReading was asked for; Ended tells which. fragment is what
+	// came behind the last LF.
 	OnEnd(c *Conn, fragment []byte)
 	// OnRoom: the output that waits has fallen to what WantRoom asked for.
 	OnRoom(c *Conn)
@@ -195,6 +197,7 @@ func (c *Conn) Release() (fd int, unread, unsent []byte) {
 	unsent = append(unsent, c.out.bytes()...)
 	l.sys.Unregister(int(c.fd)) // the descriptor lives on, and with it its registration
 	c.detach()
+	c.dropBuffers()
 	return int(c.fd), unread, unsent
 }
 

@@ -69,25 +69,28 @@ func (c *Conn) die(why Cause) {
 	c.loop.dead = append(c.loop.dead, c)
 }
 
-// free is the one place that closes a connection's descriptor.
+// free is the one place that closes a connection's descriptor. The handler may
+// still take back what was not written.
 func (c *Conn) free() {
-	l := c.loop
-	l.sys.Close(int(c.fd)) // its answer changes nothing: the number is free
+	c.loop.sys.Close(int(c.fd)) // its answer changes nothing: the number is free
 	c.detach()
 	c.handler.OnClose(c, Cause{Kind: c.why, Errno: c.errno})
+	c.dropBuffers()
 	c.handler = nil
 }
 
 // detach takes the connection off everything the loop keeps.
 func (c *Conn) detach() {
-	l := c.loop
-	l.slots.give(int(c.fd))
-	l.conns--
-	c.written += uint64(c.out.size())
-	c.in.drop(&l.pool)
-	c.out.drop(&l.pool)
+	c.loop.slots.give(int(c.fd))
+	c.loop.conns--
 	c.returnTimer()
 	c.state = stateFreed
+}
+
+func (c *Conn) dropBuffers() {
+	c.written += uint64(c.out.size())
+	c.in.drop(&c.loop.pool)
+	c.out.drop(&c.loop.pool)
 }
 
 // arm sets the timer for the earliest thing that is due. Activity does not move

@@ -65,6 +65,12 @@ func (c *Conn) forgetInput() {
 	c.inLines, c.line = 0, 0
 }
 
+// Kept is how many bytes were read and could not go on yet.
+func (c *Conn) Kept() int { return c.in.size() }
+
+// Held is the memory that the connection's buffers cost, in bytes.
+func (c *Conn) Held() int { return c.in.held() + c.out.held() }
+
 // Ended reports whether the peer has ended its side.
 func (c *Conn) Ended() bool { return c.read == readEnded }
 
@@ -116,6 +122,7 @@ func (c *Conn) readOnce(most int) int {
 		c.canRead = false
 		return 0
 	case e != 0:
+		c.finishReading(readEnded)
 		c.fail(e)
 		return 0
 	case n == 0:
@@ -180,7 +187,7 @@ func (c *Conn) completeFragment(data []byte) (rest []byte, ok bool) {
 		return nil, false
 	}
 	if c.in.size()+head > c.config.MaxLine {
-		c.refuseLongLine()
+		c.refuseLongLine(data)
 		return nil, false
 	}
 	c.in.append(&c.loop.pool, data[:head])
@@ -204,7 +211,7 @@ func (c *Conn) keep(data []byte) {
 	}
 	fragment := before + len(data) - whole
 	if whole == 0 && c.inLines == 0 && fragment >= c.config.MaxLine {
-		c.refuseLongLine()
+		c.refuseLongLine(data)
 		return
 	}
 	if whole > 0 {
@@ -217,9 +224,17 @@ func (c *Conn) keep(data []byte) {
 	}
 }
 
-func (c *Conn) refuseLongLine() {
-	c.Mute()
-	c.handler.OnLongLine(c)
+// refuseLongLine ends the lines. data is what has just been read of the long
+// one; the rest of it is kept already.
+func (c *Conn) refuseLongLine(data []byte) {
+	c.in.append(&c.loop.pool, data)
+	if c.read != readEnded {
+		c.read = readMuted
+	}
+	c.handing = true
+	c.handler.OnLongLine(c, c.in.bytes())
+	c.handing = false
+	c.forgetInput()
 }
 
 // handKept hands over kept whole lines and gives their number.
@@ -234,7 +249,7 @@ func (c *Conn) handKept(maxLines int) (lines int) {
 	c.inLines -= uint32(taken)
 	c.in.consume(&c.loop.pool, taken)
 	if c.inLines == 0 && c.in.size() >= c.config.MaxLine {
-		c.refuseLongLine()
+		c.refuseLongLine(nil)
 	}
 	return lines
 }

@@ -44,14 +44,17 @@ func (c *Conn) Room() int {
 // always fits, so that no line is too long for ever.
 func (c *Conn) Fits(n int) bool { return n <= c.Room() || c.out.size() == 0 }
 
-// RoomOrWake is Room, but where that is too little to be worth a read it is 0,
-// and OnRoom will be called. It is the answer to the ReadRoom of the other side.
-func (c *Conn) RoomOrWake() int {
-	room := c.Room()
-	if room >= readRoomMin || room == c.config.HighMark {
+// RoomOrWake is how many bytes the other side may read on top of those that it
+// keeps already. Where that is too little to be worth a read it is 0, and
+// OnRoom will be called.
+func (c *Conn) RoomOrWake(kept int) int {
+	if c.out.size() == 0 {
+		return c.config.HighMark // a line always fits here
+	}
+	if room := c.Room() - kept; room >= readRoomMin {
 		return room
 	}
-	c.WantRoom(readRoomMin)
+	c.WantRoom(kept + readRoomMin)
 	return 0
 }
 

@@ -19,8 +19,9 @@ type Acceptor interface {
 	// OnAccept gets a connection that stands. It gives its handler and its
 	// configuration; without a handler the connection is closed at once.
 	OnAccept(l *Listener, peer netip.AddrPort) (Handler, *ConnConfig)
-	// OnAccepted gets the connection itself, right after OnAccept.
-	OnAccepted(c *Conn)
+	// OnAccepted gets the connection itself, with that handler, right after
+	// OnAccept.
+	OnAccepted(c *Conn, h Handler)
 	// OnAcceptError: the listener rests. At most once a second.
 	OnAcceptError(l *Listener, e Errno)
 }
@@ -97,6 +98,9 @@ func (ln *Listener) Close() {
 	ln.loop.listeners = slices.DeleteFunc(ln.loop.listeners, func(x *Listener) bool { return x == ln })
 }
 
+// Closed reports whether the listener is closed.
+func (ln *Listener) Closed() bool { return ln.closed }
+
 func (ln *Listener) look() {
 	ln.canAccept = true
 	ln.loop.enqueue(ln)
@@ -158,7 +162,7 @@ func (ln *Listener) welcome(fd int, peer netip.AddrPort) {
 		return
 	}
 	c.arm()
-	ln.acceptor.OnAccepted(c)
+	ln.acceptor.OnAccepted(c, h)
 }
 
 func (ln *Listener) rest(e Errno) {

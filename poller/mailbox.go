@@ -10,6 +10,7 @@
 package poller
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 )
@@ -86,4 +87,19 @@ func (m *Mailbox) drain(most int) (more bool) {
 		msg.run()
 	}
 	return true
+}
+
+// Call has the loop call run and waits until it has. The error is ErrBusy, or
+// the context's: then run may still be called later.
+func (m *Mailbox) Call(ctx context.Context, run func()) error {
+	done := make(chan struct{})
+	if err := m.Post(func() { run(); close(done) }); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -1,0 +1,56 @@
+// foo_client sends requests to a Foo server: those it reads from stdin, or
+// those of a load run that it makes and measures.
+//
+// This file owns the wiring: signals, streams, and the choice between the two.
+// It must not know how either of them works.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"fooproxy/cmd/internal/cli"
+)
+
+// streams is what the command reads and writes; tests put their own here.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	cli.IgnoreBrokenPipe()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := cli.WatchSignals(cli.SignalHandlers{
+		Drain: func(signal os.Signal) { cancel(fmt.Errorf("ended by a signal: %v", signal)) },
+	})
+	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	signals.Stop()
+	os.Exit(code)
+}
+
+// run is the whole command. It ends early when ctx does; the cause of that is
+// what the user is told where replies are missing.
+func run(ctx context.Context, args []string, s streams) int {
+	o, code, done := parseOptions(args, s)
+	if done {
+		return code
+	}
+	var err error
+	if o.requests > 0 {
+		err = runLoad(ctx, o, s)
+	} else {
+		err = runTalk(ctx, o, s)
+	}
+	if err != nil {
+		complain(s, err)
+		return cli.ExitFailure
+	}
+	return cli.ExitOK
+}
+
+// complain prints the one line that says why. Where stderr cannot be written
+// there is nobody left to tell; the exit code remains.
+func complain(s streams, err error) { _, _ = fmt.Fprintf(s.err, "foo_client: %v\n", err) }

@@ -1,0 +1,103 @@
+// This file owns what can be asked of the command: its flags, their help, and
+// what they may be together. It must not act on them.
+package main
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"fooproxy/cmd/internal/cli"
+)
+
+// options is a command line that makes sense.
+type options struct {
+	server cli.Address
+	wait   time.Duration
+
+	requests    int // of a load run; 0 means that they come from stdin
+	connections int
+	depth       int
+	size        int // bytes of Data
+	rate        int // requests a second; 0 means as fast as replies come
+}
+
+const summary = "sends the lines of stdin to a Foo server as requests, or makes a load run"
+
+// parseOptions reads the command line. Where done is true the command ends
+// with the code: help or version is printed, or what is wrong.
+func parseOptions(args []string, s streams) (o options, code int, done bool) {
+	o = options{connections: 1, depth: 1, size: 32, wait: 10 * time.Second}
+	flags := cli.NewFlags("foo_client", summary, s.out, s.err)
+	host := ""
+	size := int64(o.size)
+
+	flags.Group("Server")
+	flags.Connect(&o.server, "p,port,connect", "The server: a port of this machine, host:port or [v6]:port.")
+	flags.String(&host, "H,host", "The `HOST`, a name or an IP address, where -p gives the port alone.")
+	flags.Duration(&o.wait, "wait", "Take replies as missing when none has come for so long: in a load run, "+
+		"and at the end of stdin.", waitMin, waitMax)
+
+	flags.Group("Load run")
+	flags.Int(&o.requests, "n", "Send `N` requests in all, check and measure the replies.", 0, requestsMax)
+	flags.Int(&o.connections, "c", "Over `N` connections.", 1, connectionsMax)
+	flags.Int(&o.depth, "d", "With up to `N` requests outstanding on each.", 1, depthMax)
+	flags.Size(&size, "size", "With so many bytes of Data in each request.", 0, int64(payloadBytesMax))
+	flags.Int(&o.rate, "rate", "Send `N` requests a second in all, evenly spread; 0 sends the next "+
+		"one when a reply has come. Latency counts from the time a request was due.", 0, rateMax)
+
+	flags.Example("echo hey | foo_client -p 8001", "One request, one reply.")
+	flags.Example("echo 'REQ 7 hey' | foo_client -p 8001", "A line that already is a REQ is sent as it is.")
+	flags.Example("foo_client -p 8001", "A conversation: type requests, read replies, end with ^D.")
+	flags.Example("foo_client -p 8001 -n 1000000 -c 50 -d 16", "A million requests, 16 outstanding on each of 50 connections.")
+	flags.Example("foo_client -p 8001 -n 10000 -c 10 -d 100 -rate 1000", "1,000 requests a second for 10 seconds.")
+
+	if code, done = flags.Parse(args); done {
+		return o, code, true
+	}
+	o.size = int(size)
+	if name, why := o.findServer(flags, host); why != "" {
+		return o, flags.Refuse(name, why), true
+	}
+	if name, why := o.checkLoad(flags); why != "" {
+		return o, flags.Refuse(name, why), true
+	}
+	return o, cli.ExitOK, false
+}
+
+// findServer makes one address of the two flags that give it.
+func (o *options) findServer(flags *cli.Flags, host string) (name, why string) {
+	if o.server == (cli.Address{}) {
+		return "p", "the server is missing; give its port, or host:port"
+	}
+	if !flags.Given("H") {
+		return "", ""
+	}
+	if o.server.Host != "localhost" {
+		return "H", "a host is given by -p already"
+	}
+	server, err := cli.ParseConnect(net.JoinHostPort(host, strconv.Itoa(int(o.server.Port))))
+	if err != nil {
+		return "H", err.Error()
+	}
+	o.server = server
+	return "", ""
+}
+
+// checkLoad refuses what only makes sense in a load run, and windows that
+// together are too many.
+func (o *options) checkLoad(flags *cli.Flags) (name, why string) {
+	if o.requests == 0 {
+		for _, name := range []string{"c", "d", "size", "rate"} {
+			if flags.Given(name) {
+				return name, "only a load run has it; say how many requests with -n"
+			}
+		}
+	}
+	if o.connections*o.depth > windowsMax {
+		return "d", fmt.Sprintf("%d connections with %d requests outstanding on each are more than %d",
+			o.connections, o.depth, windowsMax)
+	}
+	return "", ""
+}

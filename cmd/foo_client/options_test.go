@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"fooproxy/cmd/internal/cli"
+)
+
+func TestWrongFlagsGiveOneLineAndCode2(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"", "-p: the server is missing"},
+		{"-n 5", "-p: the server is missing"},
+		{"-p 1 -n x", `-n: "x" is not a whole number`},
+		{"-p 1 -n -5", "-n: -5 is not between"},
+		{"-p 0", "-p: port 0 is not between"},
+		{"-connect ::1:80", "-connect: "},
+		{"-p 1 -H a_b/", "-H: "},
+		{"-p 10.0.0.1:5 -H other", "-H: a host is given by -p already"},
+		{"-p 1 -c 2", "-c: only a load run"},
+		{"-p 1 -rate 2", "-rate: only a load run"},
+		{"-p 1 -size 2 -n 0", "-size: only a load run"},
+		{"-p 1 -n 1 -size 64k", "-size: "},
+		{"-p 1 -n 1 -c 60000 -d 65536", "-d: 60000 connections"},
+		{"-p 1 -wait 0s", "-wait: 0s is not between"},
+		{"-p 1 -unknown", "-unknown: unknown flag"},
+		{"-p 1 hey", `"hey": unexpected argument`},
+	} {
+		got := runCommand(t.Context(), strings.NewReader(""), strings.Fields(c.args)...)
+		if got.code != cli.ExitUsage || got.out != "" || strings.Count(got.err, "\n") != 1 ||
+			!strings.HasPrefix(got.err, "foo_client: "+c.want) {
+			t.Errorf("%q: %v; want code 2 and %q", c.args, got, c.want)
+		}
+	}
+}
+
+func TestOptionsAreRead(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		want options
+	}{
+		{"-p 8001", options{server: cli.Address{Host: "localhost", Port: 8001}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
+		{"-p 8001 -H ::1", options{server: cli.Address{Host: "::1", Port: 8001}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
+		{"-connect 10.0.0.1:5 -wait 1s -n 7 -c 2 -d 3 -size 1k -rate 9",
+			options{server: cli.Address{Host: "10.0.0.1", Port: 5}, requests: 7, connections: 2, depth: 3, size: 1024, rate: 9, wait: time.Second}},
+	} {
+		var out, errs bytes.Buffer
+		got, _, done := parseOptions(strings.Fields(c.args), streams{nil, &out, &errs})
+		if done || got != c.want {
+			t.Errorf("%q: %+v, %v, %q; want %+v", c.args, got, done, errs.String(), c.want)
+		}
+	}
+}
+
+func TestHelpHasExamplesAndVersionIsALine(t *testing.T) {
+	help := runCommand(t.Context(), nil, "-h")
+	if help.code != 0 || help.err != "" || !strings.Contains(help.out, "echo hey | foo_client -p 8001") {
+		t.Errorf("-h: %v", help)
+	}
+	version := runCommand(t.Context(), nil, "-version")
+	if version.code != 0 || !strings.HasPrefix(version.out, "foo_client ") || strings.Count(version.out, "\n") != 1 {
+		t.Errorf("-version: %v", version)
+	}
+}

@@ -1,0 +1,89 @@
+// This file owns the way to the server: its addresses and connections to it.
+// It must not know what they are used for.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+
+	"fooproxy/cmd/internal/cli"
+	"fooproxy/foo/client"
+)
+
+// server is one server with its addresses, in the order in which to try them.
+// It is for one goroutine, but dial is for any.
+type server struct {
+	addresses []netip.AddrPort
+}
+
+// findServer asks for the addresses once: all connections of a run go to the
+// same ones.
+func findServer(ctx context.Context, address cli.Address) (*server, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	addresses, err := address.Resolve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &server{addresses}, nil
+}
+
+// dial returns a connection to the first address that answers, and otherwise
+// the error of the first: it is the one the user meant.
+func (s *server) dial(ctx context.Context) (*client.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	var first error
+	for _, address := range s.addresses {
+		conn, err := client.Dial(ctx, address.String())
+		if err == nil {
+			return conn, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+// dialMany opens count connections, or none where one of them fails.
+func (s *server) dialMany(ctx context.Context, count int) ([]*client.Conn, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	conns := make([]*client.Conn, count)
+	next := make(chan int)
+	var dialers sync.WaitGroup
+	for range min(count, dialsMax) {
+		dialers.Go(func() {
+			for i := range next {
+				conn, err := s.dial(ctx)
+				if err != nil {
+					// Only the first cause is kept; the others follow from it.
+					cancel(fmt.Errorf("connection %d of %d: %w", i+1, count, err))
+				}
+				conns[i] = conn
+			}
+		})
+	}
+	for i := 0; i < count && ctx.Err() == nil; i++ {
+		next <- i
+	}
+	close(next)
+	dialers.Wait()
+	if ctx.Err() != nil {
+		closeAll(conns)
+		return nil, context.Cause(ctx)
+	}
+	return conns, nil
+}
+
+func closeAll(conns []*client.Conn) {
+	for _, conn := range conns {
+		if conn != nil {
+			// All that was to be sent and received has been: nothing can fail.
+			_ = conn.Close()
+		}
+	}
+}

@@ -1,0 +1,50 @@
+// This file owns what a person at a terminal may see of a peer's bytes. It
+// must not know what they mean.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// isTerminal says whether a person reads what is written there. It does not
+// use File.Fd, which would switch the descriptor to blocking for every process
+// that shares it.
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return false
+	}
+	terminal := false
+	err = raw.Control(func(fd uintptr) { terminal = term.IsTerminal(int(fd)) })
+	return err == nil && terminal
+}
+
+// appendEscaped appends a line so that it can neither steer a terminal nor
+// look like two: all that is not printable is spelled out as in a Go string.
+// TAB stays; it does no harm and is common.
+func appendEscaped(dst, line []byte) []byte {
+	for len(line) > 0 {
+		r, size := utf8.DecodeRune(line)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			dst = fmt.Appendf(dst, `\x%02x`, line[0])
+		case r == '\t' || strconv.IsPrint(r):
+			dst = append(dst, line[:size]...)
+		default:
+			quoted := strconv.AppendQuoteRune(nil, r)
+			dst = append(dst, quoted[1:len(quoted)-1]...)
+		}
+		line = line[size:]
+	}
+	return dst
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestAppendEscaped(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"ACK 1 hey", "ACK 1 hey"},
+		{`quotes "stay" and \ too`, `quotes "stay" and \ too`},
+		{"a\tb", "a\tb"},
+		{"\x1b[2J\a\r\x00\x7f", `\x1b[2J\a\r\x00\x7f`},
+		{"\u009b2J \u2028 \u202e", `\u009b2J \u2028 \u202e`},
+		{"\xff\xc3", `\xff\xc3`},
+		{"ž 🐎 \ufffd", "ž 🐎 \ufffd"},
+	} {
+		if got := string(appendEscaped([]byte("> "), []byte(c.in))); got != "> "+c.want {
+			t.Errorf("appendEscaped(%q) = %q, want %q", c.in, got, c.want)
+		}
+	}
+}
+
+// openTerminal returns both ends of a new pseudo-terminal.
+func openTerminal(t *testing.T) (master, terminal *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here: ", err)
+	}
+	t.Cleanup(func() { master.Close() })
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { terminal.Close() })
+	return master, terminal
+}
+
+func TestRepliesAreEscapedOnATerminalOnly(t *testing.T) {
+	master, terminal := openTerminal(t)
+	port := startServer(t, func(int, string) (string, bool) { return "ACK 1 \x1b[2J\xff\n", true })
+	var errs strings.Builder
+	if code := run(t.Context(), []string{"-p", port}, streams{strings.NewReader("a\n"), terminal, &errs}); code != 0 {
+		t.Fatalf("exit code %d, %q", code, errs.String())
+	}
+	line, err := bufio.NewReader(master).ReadString('\n')
+	if want := `ACK 1 \x1b[2J\xff`; err != nil || strings.TrimRight(line, "\r\n") != want {
+		t.Errorf("the terminal shows %q, %v; want %q", line, err, want)
+	}
+	if got := runCommand(t.Context(), strings.NewReader("a\n"), "-p", port); got.out != "ACK 1 \x1b[2J\xff\n" {
+		t.Errorf("elsewhere: %v", got)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	if isTerminal(write) {
+		t.Error("a pipe is taken for a terminal")
+	}
+	write.Close()
+	if isTerminal(write) {
+		t.Error("a closed file is taken for a terminal")
+	}
+}

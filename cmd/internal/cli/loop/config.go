@@ -1,0 +1,11 @@
+package loop
+
+import "time"
+
+// This file owns every limit of the package, with unit and reason.
+
+const (
+	// abortFlushMax is how long an abort waits for the log's last line. The
+	// dump that follows does not go through the log.
+	abortFlushMax = 500 * time.Millisecond
+)

@@ -1,0 +1,124 @@
+package cli
+
+// This file owns the process's signals: which ones are heard and what each
+// calls. It does not know how to drain or what the statistics are.
+//
+//	SIGPIPE                    ignored; a write to a closed pipe is an error
+//	SIGTERM, SIGINT, SIGQUIT   the first calls Drain, the second Exit(1)
+//	SIGUSR1                    calls Stats
+//	SIGURG                     the runtime's own; never asked for
+
+import (
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// IgnoreBrokenPipe makes a write to a stdout or stderr nobody reads an error
+// instead of the end of the process. Commands call it first of all.
+func IgnoreBrokenPipe() { signal.Ignore(syscall.SIGPIPE) }
+
+// SignalHandlers is what signals call. The functions run in goroutines of
+// their own, never on an event loop, to which they should post a message and
+// nothing else. Each may be nil.
+type SignalHandlers struct {
+	// Drain is called once, with the signal that asked for it.
+	Drain func(os.Signal)
+	// Stats is called once for a SIGUSR1, never twice at a time. Signals that
+	// arrive while it runs give one more call.
+	Stats func()
+	// Exit ends the process at the second signal; nil is os.Exit.
+	Exit func(code int)
+}
+
+// Signals listens until Stop. A process has one at a time.
+type Signals struct {
+	ends, stats chan os.Signal
+	quit        chan struct{}
+	work        sync.WaitGroup
+	once        sync.Once
+}
+
+// WatchSignals starts to listen. Signals that the parent had ignored, as a
+// shell does with SIGINT for a job in the background, are heard nonetheless: a
+// command that does not end when asked to is worse.
+func WatchSignals(h SignalHandlers) *Signals {
+	if h.Drain == nil {
+		h.Drain = func(os.Signal) {}
+	}
+	if h.Stats == nil {
+		h.Stats = func() {}
+	}
+	if h.Exit == nil {
+		h.Exit = os.Exit
+	}
+	s := &Signals{
+		// signal.Notify drops what finds no room. Two ends must not be one; of
+		// many SIGUSR1 one waiting is enough, since its line comes later anyway.
+		ends:  make(chan os.Signal, 2),
+		stats: make(chan os.Signal, 1),
+		quit:  make(chan struct{}),
+	}
+	signal.Notify(s.ends, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
+	signal.Notify(s.stats, syscall.SIGUSR1)
+	s.work.Go(func() { s.watchEnds(h) })
+	s.work.Go(func() { s.watchStats(h.Stats) })
+	return s
+}
+
+// watchEnds runs Drain beside itself, so that the second signal is heard even
+// while the first one's work hangs.
+func (s *Signals) watchEnds(h SignalHandlers) {
+	draining := false
+	for {
+		select {
+		case sig := <-s.ends:
+			if draining {
+				h.Exit(ExitFailure)
+				return
+			}
+			draining = true
+			s.work.Go(func() { h.Drain(sig) })
+		case <-s.quit:
+			return
+		}
+	}
+}
+
+// watchStats has a goroutine of its own: a Stats that waits for a stdout
+// nobody reads must not keep SIGTERM from being heard.
+func (s *Signals) watchStats(stats func()) {
+	for {
+		select {
+		case <-s.stats:
+			stats()
+		case <-s.quit:
+			return
+		}
+	}
+}
+
+// Stop ends the listening and waits a moment for handlers that are at work.
+// SIGUSR1 is ignored from then on: its default would kill a process that was
+// only asked for its numbers a moment too late. It may be called again.
+func (s *Signals) Stop() {
+	s.once.Do(func() {
+		signal.Ignore(syscall.SIGUSR1)
+		signal.Stop(s.ends)
+		signal.Stop(s.stats)
+		close(s.quit)
+	})
+	ended := make(chan struct{})
+	go func() {
+		s.work.Wait()
+		close(ended)
+	}()
+	timer := time.NewTimer(stopWait)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+	}
+}

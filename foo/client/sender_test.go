@@ -1,0 +1,59 @@
+// This file owns the tests of the sending half.
+package client
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"fooproxy/foo"
+)
+
+func TestLinesThatCannotBeSent(t *testing.T) {
+	c := serve(t, answer(ackLine))
+	dataMax := foo.LineBytesMax - len("REQ 1 \n")
+	for _, bad := range []struct {
+		data string
+		err  error
+	}{{"a\nb", ErrLF}, {"\n", ErrLF}, {strings.Repeat("x", dataMax+1), foo.ErrLineTooLong}} {
+		if seq, err := c.Send([]byte(bad.data)); seq != 0 || err != bad.err {
+			t.Errorf("Send of %d bytes: %d, %v; want %v", len(bad.data), seq, err, bad.err)
+		}
+	}
+	if err := c.SendLine([]byte("REQ 1\nREQ 2")); err != ErrLF {
+		t.Errorf("SendLine: %v, want ErrLF", err)
+	}
+	// None of them took a Seq or left a byte.
+	data := strings.Repeat("x", dataMax)
+	if reply, err := c.Do(t.Context(), []byte(data)); err != nil || reply.Seq != 1 || string(reply.Data) != data {
+		t.Errorf("the longest request: Seq %d, %d bytes, %v", reply.Seq, len(reply.Data), err)
+	}
+}
+
+func TestSendLineSendsWhatItIsGiven(t *testing.T) {
+	received := make(chan []byte, 1)
+	c := serve(t, func(nc *net.TCPConn) {
+		all, _ := io.ReadAll(nc)
+		received <- all
+	})
+	long := strings.Repeat("y", 3*foo.LineBytesMax)
+	var want bytes.Buffer
+	for _, line := range []string{"GET / HTTP/1.1\r", "", "REQ 1 \xff\x00", long, "REQ 007"} {
+		if err := c.SendLine([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+		want.WriteString(line + "\n")
+	}
+	if seq, err := c.Send([]byte("hey")); seq != 1 || err != nil {
+		t.Errorf("Seq %d, %v: SendLine must not count", seq, err)
+	}
+	want.WriteString("REQ 1 hey\n")
+	if err := c.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-received; !bytes.Equal(got, want.Bytes()) {
+		t.Errorf("the server got %d bytes, want %d", len(got), want.Len())
+	}
+}

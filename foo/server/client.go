@@ -1,0 +1,231 @@
+// client.go owns a connection's conversation: which lines are taken, where their
+// replies go, when the client is read and how it ends. It makes no system call,
+// and leaves what a reply says to reply.go.
+//
+//	                      ┌── no delay ──────────────────────┐
+//	lines ─► answer ──────┤                                  ├─► conn's output
+//	  ▲                   └── delay line ──── its time ──────┘        │
+//	  └── read only while the replies below HighMark fit ◄────────────┘
+//
+// What waits is counted over both, the delay line and the connection's output.
+
+package server
+
+import (
+	"bytes"
+	"net/netip"
+
+	"go.uber.org/zap"
+
+	"fooproxy/foo"
+	"fooproxy/poller"
+	"fooproxy/stats"
+)
+
+// A client's conversation:
+//
+//	from \ event   last line (QUIT, too long, end)       last reply has left the delay line
+//	answering      closing; finishing if replies wait    -
+//	finishing      -                                     closing
+//	closing        -                                     -
+type clientState uint8
+
+const (
+	clientAnswering clientState = iota
+	clientFinishing             // no more lines are wanted; replies wait for their time
+	clientClosing               // the connection has been told to close
+)
+
+// client is one connection of the server. It belongs to the loop.
+type client struct {
+	server  *Server
+	conn    *poller.Conn
+	peer    netip.AddrPort
+	delayed *delayLine   // nil while nothing waits for its time
+	timer   poller.Timer // armed while delayed is not nil
+	place   int          // in the server's clients
+	wants   int          // how many bytes of room the client waits for
+	state   clientState
+}
+
+// OnOpen implements poller.Handler; accepted connections never get it.
+func (c *client) OnOpen(*poller.Conn) {}
+
+// ReadRoom implements poller.Handler.
+func (c *client) ReadRoom(conn *poller.Conn) int {
+	if c.delayed == nil {
+		return conn.RoomOrWake(conn.Kept())
+	}
+	if room := conn.Room() - c.delayed.size() - conn.Kept(); room >= readRoomMin && !c.delayed.full() {
+		return room
+	}
+	c.awaitRoom(conn.Kept() + readRoomMin)
+	return 0
+}
+
+// OnLines implements poller.Handler.
+func (c *client) OnLines(_ *poller.Conn, run []byte, maxLines int) (taken, lines int) {
+	s := c.server
+	s.beginReplies()
+	quit, needs := false, 0
+	for lines < maxLines && taken < len(run) && !quit {
+		line := run[taken : taken+bytes.IndexByte(run[taken:], '\n')]
+		if needs = len(line) + replyBytesMax; !c.fits(needs) {
+			break
+		}
+		quit = s.answer(line)
+		taken += len(line) + 1
+		lines++
+	}
+	s.recorder.Add(stats.BytesIn, int64(taken))
+	c.sendReplies()
+	switch {
+	case quit:
+		c.finish()
+	case taken < len(run) && lines < maxLines:
+		c.awaitRoom(needs)
+	}
+	return taken, lines
+}
+
+// OnLongLine implements poller.Handler.
+func (c *client) OnLongLine(_ *poller.Conn, head []byte) {
+	s := c.server
+	s.recorder.Add(stats.BytesIn, int64(len(head)))
+	s.beginReplies()
+	s.refuseLine(foo.ErrLineTooLong)
+	c.sendReplies()
+	c.finish()
+}
+
+// OnEnd implements poller.Handler. A fragment is dropped; it is the client's
+// fault where the client has ended, and otherwise the drain's.
+func (c *client) OnEnd(conn *poller.Conn, fragment []byte) {
+	c.server.recorder.Add(stats.BytesIn, int64(len(fragment)))
+	if len(fragment) > 0 && conn.Ended() {
+		c.server.recorder.Add(stats.LinesInvalid, 1)
+	}
+	c.finish()
+}
+
+// OnRoom implements poller.Handler.
+func (c *client) OnRoom(conn *poller.Conn) { conn.Resume() }
+
+// OnClose implements poller.Handler. Replies that wait will never leave.
+func (c *client) OnClose(_ *poller.Conn, why poller.Cause) {
+	s := c.server
+	if c.delayed != nil {
+		s.recorder.Add(stats.Abandoned, c.delayed.requests())
+		c.dropDelayed()
+	}
+	if entry := s.log.Check(zap.DebugLevel, "connection closed"); entry != nil {
+		entry.Write(zap.Stringer("address", c.peer), zap.Stringer("why", why))
+	}
+	s.forget(c)
+}
+
+// fits reports whether a reply of n bytes may join those that wait and those in
+// the making. Where nothing waits any reply fits, so that no line is too long
+// for ever.
+func (c *client) fits(n int) bool {
+	waiting := len(c.server.replies) + c.delayed.size()
+	if waiting == 0 {
+		return c.conn.Fits(n)
+	}
+	return !c.delayed.full() && waiting+n <= c.conn.Room()
+}
+
+// awaitRoom sees to it that the client is read again when n bytes of replies
+// fit. Output that leaves tells of itself; where that alone cannot help, the
+// next replies that leave the delay line ask again.
+func (c *client) awaitRoom(n int) {
+	c.wants = n
+	waiting := c.delayed.size()
+	if c.delayed.full() || waiting > 0 && waiting+n > c.server.config.Conn.HighMark {
+		return
+	}
+	c.conn.WantRoom(waiting + n)
+}
+
+// sendReplies sends the batch that was made, now or when its time has come.
+func (c *client) sendReplies() {
+	s := c.server
+	if len(s.replies) == 0 {
+		return
+	}
+	s.made.bytes = int32(len(s.replies))
+	if s.config.Delay == 0 {
+		c.send(s.replies, &s.made)
+		return
+	}
+	if c.delayed == nil {
+		c.delayed = s.borrowLine()
+		s.loop.Arm(&c.timer, c, s.made.arrived+int64(s.config.Delay))
+	}
+	c.delayed.push(s.replies, s.made)
+}
+
+// send gives replies to the connection.
+func (c *client) send(replies []byte, b *batch) {
+	s := c.server
+	s.count(b)
+	c.conn.Append(replies)
+	if s.log.Core().Enabled(zap.DebugLevel) {
+		c.logReplies(replies)
+	}
+}
+
+// logReplies is apart from send because it allocates.
+func (c *client) logReplies(replies []byte) {
+	for line := range bytes.Lines(replies) {
+		c.server.log.Debug("reply", zap.Stringer("address", c.peer),
+			zap.String("line", foo.Quote(bytes.TrimSuffix(line, []byte{'\n'}))))
+	}
+}
+
+// Expire implements poller.Expirer: the time of waiting replies has come.
+func (c *client) Expire(now int64) {
+	s, delay := c.server, int64(c.server.config.Delay)
+	for {
+		b, replies, ok := c.delayed.pop(now - delay)
+		if !ok {
+			break
+		}
+		c.send(replies, &b)
+	}
+	if c.delayed.waits() > 0 {
+		s.loop.Arm(&c.timer, c, c.delayed.oldest()+delay)
+	} else {
+		c.dropDelayed()
+	}
+	switch {
+	case c.state == clientFinishing && c.delayed == nil:
+		c.close()
+	case c.conn.Paused():
+		c.awaitRoom(c.wants)
+	}
+}
+
+func (c *client) dropDelayed() {
+	c.server.loop.Disarm(&c.timer)
+	c.server.returnLine(c.delayed)
+	c.delayed = nil
+}
+
+// finish takes no more lines and closes the connection behind its last reply.
+func (c *client) finish() {
+	if c.state != clientAnswering {
+		panic("server: a conversation has ended twice")
+	}
+	if c.delayed == nil {
+		c.close()
+		return
+	}
+	c.state = clientFinishing
+	c.conn.Mute()
+}
+
+func (c *client) close() {
+	c.state = clientClosing
+	c.conn.Close()
+}

@@ -1,0 +1,85 @@
+// clients.go owns who is connected, and how many may be: accepting, the limit,
+// and the listeners' rest while it is reached. It must not know what clients
+// say.
+
+package server
+
+import (
+	"net/netip"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"fooproxy/poller"
+	"fooproxy/stats"
+)
+
+// clients is everybody who is connected. A client knows its own place, so that
+// leaving costs the same however many there are, and the order of a walk
+// depends on nothing but the order of events.
+type clients struct {
+	all  []*client
+	most int
+}
+
+func (cs *clients) full() bool { return len(cs.all) >= cs.most }
+
+func (cs *clients) add(c *client) {
+	c.place = len(cs.all)
+	cs.all = append(cs.all, c)
+}
+
+func (cs *clients) remove(c *client) {
+	last := len(cs.all) - 1
+	moved := cs.all[last]
+	moved.place = c.place
+	cs.all[c.place] = moved
+	cs.all = slices.Delete(cs.all, last, last+1)
+}
+
+// OnAccept implements poller.Acceptor.
+func (s *Server) OnAccept(_ *poller.Listener, peer netip.AddrPort) (poller.Handler, *poller.ConnConfig) {
+	return &client{server: s, peer: peer}, &s.config.Conn
+}
+
+// OnAccepted implements poller.Acceptor. Only here does the connection exist:
+// the loop may give up between the two calls.
+func (s *Server) OnAccepted(conn *poller.Conn, h poller.Handler) {
+	c := h.(*client)
+	c.conn = conn
+	s.clients.add(c)
+	s.recorder.Add(stats.Accepts, 1)
+	if entry := s.log.Check(zap.InfoLevel, "connection from"); entry != nil {
+		entry.Write(zap.Stringer("address", c.peer))
+	}
+	if s.clients.full() {
+		s.pauseListeners()
+	}
+	if s.draining {
+		conn.StopReading()
+	}
+}
+
+// OnAcceptError implements poller.Acceptor.
+func (s *Server) OnAcceptError(l *poller.Listener, e poller.Errno) {
+	s.log.Warn("cannot accept; trying again", zap.Stringer("address", l.Addr()), zap.Error(e))
+}
+
+func (s *Server) pauseListeners() {
+	for _, listener := range s.listeners {
+		listener.Pause()
+	}
+}
+
+// forget takes a client off whose descriptor is closed, and gives its place to
+// the next one.
+func (s *Server) forget(c *client) {
+	wasFull := s.clients.full()
+	s.clients.remove(c)
+	s.recorder.Add(stats.Closes, 1)
+	if wasFull && !s.clients.full() {
+		for _, listener := range s.listeners {
+			listener.Resume()
+		}
+	}
+}

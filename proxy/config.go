@@ -1,0 +1,132 @@
+// config.go owns every bound and default of the package, with its unit and its
+// reason.
+
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fooproxy/poller"
+)
+
+const (
+	// DefaultMaxOutstanding is how many requests of one client may wait for
+	// their replies: enough to hide 10 ms of distance at 100,000 requests a
+	// second, and 48 KiB of records.
+	DefaultMaxOutstanding = 1024
+	// DefaultMaxMemory bounds the buffers and records of all connections, in
+	// bytes.
+	DefaultMaxMemory = 128 << 20
+	// DefaultConnectTimeout is how long a server may take to accept: a SYN that
+	// a full backlog dropped is only sent again after 1 s, 3 s, 7 s.
+	DefaultConnectTimeout = time.Second
+	// DefaultDrain is how long outstanding requests have after a signal to end.
+	DefaultDrain = 10 * time.Second
+
+	// clientReadBytes bounds one read from a client. Lines that were read but
+	// may not go on are kept, and what is kept counts as the client's cost.
+	clientReadBytes = 8 << 10
+
+	// descriptorsKept is how many descriptors the process needs for itself:
+	// standard streams, epoll, eventfd, listeners, log, a few for luck.
+	descriptorsKept = 32
+	// descriptorsPerSession: one to the client, one to the server.
+	descriptorsPerSession = 2
+
+	// drainForce is when, as a share of the drain time, connections are closed
+	// with requests outstanding, so that their FIN leaves before the end.
+	drainForce = 0.9
+
+	// drainRetry is how long Drain waits for a place in the loop's mailbox
+	// before it tries again: a few turns.
+	drainRetry = time.Millisecond
+
+	// memoryResume is the share of the memory limit below which clients are
+	// read again.
+	memoryResume = 0.875
+
+	// resolveInterval is how often a server's name is looked up again, and
+	// resolveTimeout how long that may take. Both outside the loop.
+	resolveInterval = 10 * time.Second
+	resolveTimeout  = 5 * time.Second
+
+	// recordsPerChunk is the unit in which records are allocated: 12 KiB.
+	recordsPerChunk = 256
+	// spareChunks is how many empty chunks are kept when records are trimmed.
+	spareChunks = 4
+	// trimInterval is how often records' memory beyond that is given back.
+	trimInterval = 10 * time.Second
+)
+
+// Config is what a proxy is made with. It is not changed afterwards.
+type Config struct {
+	// Strict answers lines that are not requests here instead of forwarding
+	// them.
+	Strict bool
+	// MaxOutstanding is how many requests of one client may be outstanding;
+	// above it the client is not read.
+	MaxOutstanding int
+	// MaxConns is how many clients are served at once; 0 derives it from the
+	// descriptor limit. Above it the listener waits.
+	MaxConns int
+	// MaxMemory bounds the buffers and records of all connections, in bytes.
+	// Above it the clients that hold the most are not read.
+	MaxMemory int
+	// Drain is how long outstanding requests have after Drain.
+	Drain time.Duration
+	// Client and Server are how connections of either side are treated.
+	Client, Server poller.ConnConfig
+	// Socket is what is set on every socket.
+	Socket poller.SocketOptions
+	// Log takes what happens. It must never block.
+	Log *zap.Logger
+}
+
+// DefaultConfig is what the command starts from.
+func DefaultConfig() Config {
+	c := Config{
+		MaxOutstanding: DefaultMaxOutstanding,
+		MaxMemory:      defaultMaxMemory(debug.SetMemoryLimit(-1)),
+		Drain:          DefaultDrain,
+		Client:         poller.DefaultConnConfig(),
+		Server:         poller.DefaultConnConfig(),
+		Socket:         poller.DefaultSocketOptions(),
+		Log:            zap.NewNop(),
+	}
+	c.Client.AbandonOnReset = true
+	c.Server.ConnectTimeout = DefaultConnectTimeout
+	return c
+}
+
+// defaultMaxMemory is half of the process's memory limit where one is set that
+// is below twice the default.
+func defaultMaxMemory(limit int64) int {
+	return int(min(DefaultMaxMemory, limit/2))
+}
+
+// check refuses what cannot work.
+func (c *Config) check() error {
+	switch {
+	case c.Client.HighMark < c.Client.MaxLine || c.Server.HighMark < c.Server.MaxLine:
+		return fmt.Errorf("the output limit (%d bytes) must hold the longest line (%d bytes)", min(c.Client.HighMark, c.Server.HighMark), c.Client.MaxLine)
+	case c.MaxOutstanding < 1:
+		return errors.New("at least one request must be allowed to be outstanding")
+	case c.MaxConns < 0 || c.MaxMemory < 1:
+		return errors.New("limits must be positive")
+	}
+	return nil
+}
+
+// maxConns derives the number of clients from the descriptor limit, so that
+// this limit bites before the kernel's does.
+func (c *Config) maxConns(descriptors int) int {
+	if c.MaxConns > 0 {
+		return c.MaxConns
+	}
+	return max(1, (descriptors-descriptorsKept)/descriptorsPerSession)
+}

@@ -1,0 +1,103 @@
+// drain.go owns the end: no new clients, replies for what was received, FIN for
+// everybody, and a bound on all of it.
+//
+//	Drain ─► the queue of waiting clients is accepted once, listeners close
+//	      ─► each client is read once more; what was received is answered, FIN
+//	      ─► at 90 % of the time everybody is closed; at 100 % the loop stops
+
+package proxy
+
+import (
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"fooproxy/poller"
+)
+
+// drain is where the end stands. The zero value: not begun.
+type drain struct {
+	begun  bool
+	forced bool
+	stopAt int64
+	timer  poller.Timer
+}
+
+// Drain asks the proxy to end; Run returns when it has. Any goroutine may call
+// it, also twice.
+func (p *Proxy) Drain() {
+	for errors.Is(p.loop.Mailbox().Post(p.beginDrain), poller.ErrBusy) {
+		time.Sleep(drainRetry) // the loop empties its mailbox meanwhile
+	}
+}
+
+func (p *Proxy) beginDrain() {
+	if p.drain.begun {
+		return
+	}
+	p.drain.begun = true
+	now, most := p.loop.Now(), int64(p.config.Drain)
+	p.drain.stopAt = now + most
+	p.loop.Arm(&p.drain.timer, (*drainTimer)(p), now+int64(float64(most)*drainForce))
+	p.log.Info("draining", zap.Int("connections", len(p.sessions)), zap.Int("outstanding", p.records.live), zap.Duration("most", p.config.Drain))
+	for _, l := range p.listeners {
+		l.Drain()
+	}
+	for _, s := range p.sessions {
+		s.drain()
+	}
+}
+
+// endDrain stops the loop when nobody is left, or when the time is over.
+func (p *Proxy) endDrain() {
+	if p.drain.begun && p.loop.Conns() == 0 && p.listenersClosed() {
+		p.loop.Stop()
+	}
+}
+
+func (p *Proxy) listenersClosed() bool {
+	for _, l := range p.listeners {
+		if !l.Closed() {
+			return false
+		}
+	}
+	return true
+}
+
+// drainTimer is the proxy as the owner of the timer that bounds the drain.
+type drainTimer Proxy
+
+// Expire implements poller.Expirer: first it closes everybody, then it stops.
+func (t *drainTimer) Expire(now int64) {
+	p := (*Proxy)(t)
+	if p.drain.forced {
+		p.log.Warn("the drain's time is over", zap.Int("connections", len(p.sessions)))
+		p.loop.Stop()
+		return
+	}
+	p.drain.forced = true
+	for _, s := range p.sessions {
+		s.end()
+	}
+	p.loop.Arm(&p.drain.timer, t, max(p.drain.stopAt, now+1))
+}
+
+// drain has a session finish: its client is read once more, and when nothing is
+// outstanding it is closed.
+func (s *session) drain() {
+	s.draining = true
+	s.client.StopReading()
+	s.answered()
+}
+
+// finishDrain closes a session with nothing outstanding. Where lines were
+// forwarded whose replies nobody waits for here, only the server knows when it
+// has said everything, so it is told that no more comes.
+func (s *session) finishDrain() {
+	if s.recordless && s.link != nil {
+		s.link.out.FinishWrite()
+		return
+	}
+	s.end()
+}

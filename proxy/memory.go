@@ -1,0 +1,49 @@
+// memory.go owns the bound on the memory of all clients together: above it the
+// clients that hold the most are not read, until enough has been given back.
+
+package proxy
+
+import "slices"
+
+// starves decides whether a client is not read for the sake of the others: the
+// limit is reached and the client holds at least its share. A client that holds
+// nothing is always read, so that everybody can progress.
+func starves(held, limit, sessions, own int) bool {
+	return held > limit && own > 0 && own >= held/max(sessions, 1)
+}
+
+// held is the memory of all buffers and records, in bytes.
+func (p *Proxy) held() int { return p.loop.Held() + p.records.held() }
+
+// starves reports whether s must wait for memory, and remembers that it does.
+func (p *Proxy) starves(s *session) bool {
+	held := p.held()
+	if held <= p.config.MaxMemory || !starves(held, p.config.MaxMemory, len(p.sessions), s.held()) {
+		return false
+	}
+	if !s.starved {
+		s.starved = true
+		p.starved = append(p.starved, s)
+	}
+	return true
+}
+
+// feed has the starved read again once memory has been given back.
+func (p *Proxy) feed() {
+	if len(p.starved) == 0 || float64(p.held()) > float64(p.config.MaxMemory)*memoryResume {
+		return
+	}
+	for _, s := range p.starved {
+		s.starved = false
+		s.client.Resume()
+	}
+	clear(p.starved)
+	p.starved = p.starved[:0]
+}
+
+// forget takes a session that is gone off the list.
+func (p *Proxy) forgetStarved(s *session) {
+	if s.starved {
+		p.starved = slices.DeleteFunc(p.starved, func(x *session) bool { return x == s })
+	}
+}

@@ -1,0 +1,177 @@
+// Package proxy stands between Foo clients and a Foo server: one connection to
+// the server for each client, bytes forwarded verbatim, every request watched
+// until its reply.
+//
+//	            accept                    dial
+//	clients ──► listener ──► session ◄──► link ──► server
+//	                            └── records ──┘
+//	             session.go   exchange.go   link.go
+//
+// proxy.go owns the proxy as a whole: what it is made of, its clients, its
+// limits. Everything in it belongs to the loop's goroutine, except Drain and
+// Snapshot.
+package proxy
+
+import (
+	"context"
+	"net/netip"
+
+	metrics "github.com/rcrowley/go-metrics"
+	"go.uber.org/zap"
+
+	"fooproxy/poller"
+	"fooproxy/stats"
+)
+
+// Proxy is one proxy on one loop.
+type Proxy struct {
+	config    Config
+	log       *zap.Logger
+	loop      *poller.Loop
+	server    Server
+	upstream  upstream
+	listeners []*poller.Listener
+	sessions  []*session
+	starved   []*session // not read for want of memory
+	records   records
+	stats     *stats.Recorder
+	stale     uint64 // the loop's, as far as it is in stats
+	lastID    uint32
+	maxConns  int
+	trimmer   poller.Timer
+	drain     drain
+}
+
+// New makes a proxy on sys, which stays the caller's. The error is about the
+// configuration or about the kernel.
+func New(sys poller.Sys, server Server, config Config) (*Proxy, error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	loop, err := poller.NewLoop(sys)
+	if err != nil {
+		return nil, err
+	}
+	p := &Proxy{
+		config:   config,
+		log:      config.Log,
+		loop:     loop,
+		server:   server,
+		upstream: upstream{name: server.Name, addrs: server.Addrs},
+		stats:    stats.NewRecorder(metrics.NewRegistry(), loop.Now()),
+		maxConns: config.maxConns(loop.DescriptorLimit()),
+	}
+	loop.OnTurn(p.endTurn)
+	loop.Arm(&p.trimmer, (*recordTrimmer)(p), loop.Now()+int64(trimInterval))
+	return p, nil
+}
+
+// Loop is the loop that the proxy runs on.
+func (p *Proxy) Loop() *poller.Loop { return p.loop }
+
+// MaxConns is how many clients are served at once.
+func (p *Proxy) MaxConns() int { return p.maxConns }
+
+// Listen opens a listener and gives the address where it really listens. Before
+// Run.
+func (p *Proxy) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
+	l, err := p.loop.Listen(addr, &p.config.Socket, p)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	p.listeners = append(p.listeners, l)
+	return l.Addr(), nil
+}
+
+// Run serves until Drain has ended. Whatever is left then is closed.
+func (p *Proxy) Run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if p.server.Resolve != nil {
+		go p.watchName(ctx, p.server)
+	}
+	p.loop.Run()
+	p.loop.Shut()
+}
+
+// Snapshot has the loop copy its numbers into s, between two events. Any
+// goroutine may call it; one snapshot is for one caller at a time.
+func (p *Proxy) Snapshot(ctx context.Context, s *stats.Snapshot) error {
+	return p.loop.Mailbox().Call(ctx, func() { p.stats.Fill(s, p.loop.Now()) })
+}
+
+// endTurn is called by the loop at the end of every turn.
+func (p *Proxy) endTurn(now int64) {
+	if stale := p.loop.Stale(); stale != p.stale {
+		p.stats.Add(stats.EventsStale, int64(stale-p.stale))
+		p.stale = stale
+	}
+	p.feed()
+	p.stats.EndTurn(now)
+	p.endDrain()
+}
+
+// OnAccept implements poller.Acceptor: every client gets a session.
+func (p *Proxy) OnAccept(_ *poller.Listener, peer netip.AddrPort) (poller.Handler, *poller.ConnConfig) {
+	p.lastID++
+	return &session{proxy: p, peer: peer, id: p.lastID}, &p.config.Client
+}
+
+// OnAccepted implements poller.Acceptor: the session gets its link.
+func (p *Proxy) OnAccepted(c *poller.Conn, h poller.Handler) {
+	s := h.(*session)
+	s.client, s.place = c, len(p.sessions)
+	p.sessions = append(p.sessions, s)
+	p.stats.Add(stats.Accepts, 1)
+	if ce := p.log.Check(zap.DebugLevel, "client accepted"); ce != nil {
+		ce.Write(zap.Stringer("client", s.peer), zap.Uint32("session", s.id))
+	}
+	if len(p.sessions) >= p.maxConns {
+		p.pauseListeners()
+	}
+	if !s.dial() {
+		s.end()
+	}
+	if p.drain.begun {
+		s.drain()
+	}
+}
+
+// OnAcceptError implements poller.Acceptor.
+func (p *Proxy) OnAcceptError(l *poller.Listener, e poller.Errno) {
+	p.log.Warn("cannot accept clients, they wait", zap.Stringer("address", l.Addr()), zap.String("why", e.Error()), zap.Int("connections", len(p.sessions)))
+}
+
+// freeSession forgets a session both of whose connections are closed.
+func (p *Proxy) freeSession(s *session) {
+	last := len(p.sessions) - 1
+	p.sessions[s.place] = p.sessions[last]
+	p.sessions[s.place].place = s.place
+	p.sessions[last] = nil
+	p.sessions = p.sessions[:last]
+	p.forgetStarved(s)
+	if last < p.maxConns {
+		for _, l := range p.listeners {
+			l.Resume()
+		}
+	}
+}
+
+func (p *Proxy) pauseListeners() {
+	if p.drain.begun {
+		return // what is queued is still accepted, once
+	}
+	for _, l := range p.listeners {
+		l.Pause()
+	}
+}
+
+// recordTrimmer is the proxy as the owner of the timer that trims records.
+type recordTrimmer Proxy
+
+// Expire implements poller.Expirer.
+func (t *recordTrimmer) Expire(now int64) {
+	p := (*Proxy)(t)
+	p.records.trim()
+	p.loop.Arm(&p.trimmer, t, now+int64(trimInterval))
+}

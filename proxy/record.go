@@ -1,0 +1,203 @@
+// record.go owns the memory of requests: fixed-size records without pointers in
+// chunks, named by number, on two queues each. It does not know what happens to
+// a request, only where its record is.
+//
+//	session's queue (client order):  head ─► record ─► record ─► tail
+//	link's queue (link order):       head ─► record ───────────► tail
+
+package proxy
+
+// recordID names a record; 0 is none.
+type recordID uint32
+
+// recordState is where a request is on its way.
+//
+//	from \ event   offered   refused here   reply, NAK written, client gone
+//	(none)         sent      answered       -
+//	sent           -         -              (none)
+//	answered       -         -              (none)
+//
+// A sent record of which no byte has left is told by its end and the link's
+// written bytes, not by a state of its own.
+type recordState uint8
+
+const (
+	recordFree     recordState = iota
+	recordSent                 // offered to the link; its server owes the reply
+	recordAnswered             // answered here; the NAK waits for its turn and for room
+)
+
+// record is one request, from its REQ to its reply.
+type record struct {
+	seq        uint64   // as the client numbers it; 0: answers a line that is no request
+	linkSeq    uint64   // as the link numbers it
+	arrived    int64    // loop time, ns
+	end        uint64   // of its line, as a place in the link's output stream
+	session    uint32   // whose request it is
+	nextClient recordID // behind it in its session's queue
+	nextLink   recordID // behind it in its link's queue
+	state      recordState
+	nak        nak // what to answer, where it is answered here
+}
+
+// queue is a list of records in order, through one of their links.
+type queue struct {
+	head, tail recordID
+	count      int32
+}
+
+// records is the table of all requests of a loop.
+type records struct {
+	chunks []*recordChunk
+	open   []int // chunks that have a free record; the last is used first
+	live   int
+}
+
+type recordChunk struct {
+	free    [recordsPerChunk]uint16
+	frees   int
+	listed  bool
+	records [recordsPerChunk]record
+}
+
+// at finds a record. The pointer is good until the record is freed.
+func (t *records) at(id recordID) *record {
+	return &t.chunks[id/recordsPerChunk].records[id%recordsPerChunk]
+}
+
+// take gives a free record. Number 0 is never given.
+func (t *records) take() recordID {
+	if len(t.open) == 0 {
+		t.addChunk()
+	}
+	n := t.open[len(t.open)-1]
+	c := t.chunks[n]
+	c.frees--
+	i := c.free[c.frees]
+	if c.frees == 0 {
+		c.listed = false
+		t.open = t.open[:len(t.open)-1]
+	}
+	t.live++
+	return recordID(n*recordsPerChunk + int(i))
+}
+
+func (t *records) addChunk() {
+	n := len(t.chunks)
+	for i, c := range t.chunks {
+		if c == nil {
+			n = i
+			break
+		}
+	}
+	if n == len(t.chunks) {
+		t.chunks = append(t.chunks, nil)
+	}
+	c := &recordChunk{listed: true}
+	for i := recordsPerChunk - 1; i >= 0; i-- {
+		if n > 0 || i > 0 {
+			c.free[c.frees] = uint16(i)
+			c.frees++
+		}
+	}
+	t.chunks[n] = c
+	t.open = append(t.open, n)
+}
+
+// put frees a record.
+func (t *records) put(id recordID) {
+	n, i := int(id/recordsPerChunk), id%recordsPerChunk
+	c := t.chunks[n]
+	if c.records[i].state == recordFree {
+		panic("records: a record is freed twice")
+	}
+	c.records[i] = record{}
+	c.free[c.frees] = uint16(i)
+	c.frees++
+	t.live--
+	if !c.listed {
+		c.listed = true
+		t.open = append(t.open, n)
+	}
+}
+
+// held is the memory of live records, in bytes.
+func (t *records) held() int { return t.live * recordBytes }
+
+// recordBytes is the size of a record.
+const recordBytes = 48
+
+// trim gives empty chunks back to the collector, but for a few.
+func (t *records) trim() {
+	kept, spare := t.open[:0], 0
+	for _, n := range t.open {
+		c := t.chunks[n]
+		if n > 0 && c.frees == recordsPerChunk {
+			if spare++; spare > spareChunks {
+				t.chunks[n] = nil
+				continue
+			}
+		}
+		kept = append(kept, n)
+	}
+	t.open = kept
+}
+
+// order is which of a record's two queues is meant.
+type order uint8
+
+const (
+	clientOrder order = iota
+	linkOrder
+)
+
+func (r *record) next(o order) *recordID {
+	if o == clientOrder {
+		return &r.nextClient
+	}
+	return &r.nextLink
+}
+
+// push puts a record at the end of a queue.
+func (t *records) push(q *queue, o order, id recordID) {
+	if q.tail == 0 {
+		q.head = id
+	} else {
+		*t.at(q.tail).next(o) = id
+	}
+	q.tail = id
+	q.count++
+}
+
+// remove takes a record off a queue, wherever it stands. It reports whether the
+// record stood at the head. Replies mostly come in order, so the search mostly
+// ends at once.
+func (t *records) remove(q *queue, o order, id recordID) (first bool) {
+	before := recordID(0)
+	for at := q.head; at != id; at = *t.at(at).next(o) {
+		before = at
+	}
+	after := *t.at(id).next(o)
+	if before == 0 {
+		q.head = after
+	} else {
+		*t.at(before).next(o) = after
+	}
+	if q.tail == id {
+		q.tail = before
+	}
+	*t.at(id).next(o) = 0
+	q.count--
+	return before == 0
+}
+
+// find is the oldest record of a link's queue with the given Seq, 0 where there
+// is none.
+func (t *records) find(q *queue, linkSeq uint64) recordID {
+	for id := q.head; id != 0; id = t.at(id).nextLink {
+		if t.at(id).linkSeq == linkSeq {
+			return id
+		}
+	}
+	return 0
+}

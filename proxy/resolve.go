@@ -1,0 +1,55 @@
+// resolve.go owns the look-up of the server's name, in a goroutine of its own:
+// name services may take seconds, and the loop waits for nobody.
+
+package proxy
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Server says where the requests go. Resolve is nil where Addrs never change;
+// otherwise it is called again and again, and may block as long as its context
+// allows. Addrs are tried in order.
+type Server struct {
+	Name    string
+	Addrs   []netip.AddrPort
+	Resolve func(context.Context) ([]netip.AddrPort, error)
+}
+
+// watchName keeps the addresses of the server fresh until ctx ends. A name that
+// does not resolve any more keeps the addresses it had.
+func (p *Proxy) watchName(ctx context.Context, server Server) {
+	ticker := time.NewTicker(resolveInterval)
+	defer ticker.Stop()
+	known, failing := server.Addrs, len(server.Addrs) == 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		addrs, err := resolveOnce(ctx, server)
+		if err != nil && !failing {
+			p.log.Warn("server name does not resolve, its last addresses stay", zap.String("server", server.Name), zap.Error(err))
+		}
+		failing = err != nil
+		if err != nil || slices.Equal(addrs, known) {
+			continue
+		}
+		if p.loop.Mailbox().Post(func() { p.upstream.addrs = addrs }) == nil {
+			known = addrs
+			p.log.Info("server has other addresses now", zap.String("server", server.Name), zap.Stringers("addresses", addrs))
+		}
+	}
+}
+
+func resolveOnce(ctx context.Context, server Server) ([]netip.AddrPort, error) {
+	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
+	defer cancel()
+	return server.Resolve(ctx)
+}
