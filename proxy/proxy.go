@@ -83,7 +83,8 @@ func (p *Proxy) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
 	return l.Addr(), nil
 }
 
-// Run serves until Drain has ended. Whatever is left then is closed.
+// Run serves until Drain has ended. Whatever is left then is closed. It is
+// called once.
 func (p *Proxy) Run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -94,10 +95,16 @@ func (p *Proxy) Run() {
 	p.loop.Shut()
 }
 
-// Snapshot has the loop copy its numbers into s, between two events. Any
-// goroutine may call it; one snapshot is for one caller at a time.
-func (p *Proxy) Snapshot(ctx context.Context, s *stats.Snapshot) error {
-	return p.loop.Mailbox().Call(ctx, func() { p.stats.Fill(s, p.loop.Now()) })
+// Snapshot has the loop copy its numbers, between two events. Any goroutine may
+// call it, and owns what it gets. The error is poller.ErrBusy or the context's,
+// which should end with Run: afterwards nobody answers.
+func (p *Proxy) Snapshot(ctx context.Context) (*stats.Snapshot, error) {
+	s := new(stats.Snapshot)
+	err := p.loop.Mailbox().Call(ctx, func() { p.stats.Fill(s, p.loop.Now()) })
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // endTurn is called by the loop at the end of every turn.

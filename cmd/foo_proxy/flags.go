@@ -5,8 +5,6 @@ package main
 
 import (
 	"io"
-	"math"
-	"net/netip"
 	"time"
 
 	"go.uber.org/zap/zapcore"
@@ -30,15 +28,12 @@ type options struct {
 	config          proxy.Config
 }
 
-// day bounds every duration: a longer one is a mistake of unit.
-const day = 24 * time.Hour
-
 // parseOptions reads the arguments. Where done is true the command ends with
 // code: something was asked for that has been printed, or something was wrong.
 func parseOptions(args []string, stdout, stderr io.Writer) (o *options, code int, done bool) {
 	o = &options{config: proxy.DefaultConfig()}
-	o.listen = cli.Address{Host: "", Port: 8001}
-	o.forward = cli.Address{Host: "localhost", Port: 8000}
+	o.listen = cli.Address{Host: "", Port: portDefault}
+	o.forward = cli.Address{Host: "localhost", Port: serverPortDefault}
 	o.maxLine = int64(o.config.Client.MaxLine)
 	o.maxOutput = int64(o.config.Client.HighMark)
 	o.maxMemory = int64(o.config.MaxMemory)
@@ -66,24 +61,24 @@ func (o *options) declare(f *cli.Flags) {
 	f.Connect(&o.forward, "f,forward", "`ADDRESS` of the server")
 	f.Group("What is forwarded")
 	f.Bool(&c.Strict, "strict", "answer lines that are not requests with NAK here, and do not forward them")
-	f.Size(&o.maxLine, "max-line", "longest line, LF included; a longer one closes its connection", 16, 16<<20)
+	f.Size(&o.maxLine, "max-line", "longest line, LF included; a longer one closes its connection", lineBytesLow, lineBytesHigh)
 	f.Group("Limits")
-	f.Int(&c.MaxConns, "max-conns", "clients served at once, others wait; 0 derives it from the descriptor limit", 0, math.MaxInt32)
-	f.Int(&c.MaxOutstanding, "max-outstanding", "requests of one client without a reply; above it the client is not read", 1, 1<<20)
-	f.Size(&o.maxOutput, "max-output", "output that may wait on a connection; above it the other side is not read", 1<<10, 64<<20)
-	f.Size(&o.maxMemory, "max-memory", "buffers and records of all connections; above it the clients that hold most are not read", 1<<20, 1<<40)
-	f.Size(&o.turnBytes, "turn-bytes", "bytes that one connection may read in a turn of the loop", 1<<10, 64<<10)
-	f.Int(&c.Client.TurnLines, "turn-lines", "lines that one connection may read in a turn of the loop", 1, 1<<20)
-	f.Int(&c.Socket.Backlog, "backlog", "connections that wait to be accepted", 1, 1<<16)
+	f.Int(&c.MaxConns, "max-conns", "clients served at once, others wait; 0 derives it from the descriptor limit", 0, connsHigh)
+	f.Int(&c.MaxOutstanding, "max-outstanding", "requests of one client without a reply; above it the client is not read", 1, outstandingHigh)
+	f.Size(&o.maxOutput, "max-output", "output that may wait on a connection; above it the other side is not read", lineBytesLow, outputHigh)
+	f.Size(&o.maxMemory, "max-memory", "buffers and records of all connections; above it the clients that hold most are not read", memoryLow, memoryHigh)
+	f.Size(&o.turnBytes, "turn-bytes", "bytes that one connection may read in a turn of the loop", turnBytesLow, turnBytesHigh)
+	f.Int(&c.Client.TurnLines, "turn-lines", "lines that one connection may read in a turn of the loop", 1, turnLinesHigh)
+	f.Int(&c.Socket.Backlog, "backlog", "connections that wait to be accepted", 1, backlogHigh)
 	f.Group("Timeouts (0 is off)")
-	f.Duration(&o.idle, "idle-timeout", "close a client on whose connection no byte moved", 0, day)
-	f.Duration(&o.line, "line-timeout", "close a client whose line is unfinished, counted from its first byte", 0, day)
-	f.Duration(&o.write, "write-timeout", "close a client that takes no byte of its waiting replies", 0, day)
-	f.Duration(&c.Server.ConnectTimeout, "connect-timeout", "how long the server may take to accept", time.Millisecond, day)
-	f.Duration(&o.linger, "linger", "how long a closing connection may go on sending", 0, day)
-	f.Duration(&c.Socket.KeepIdle, "keepalive", "silence before a peer is probed", 0, day)
-	f.Duration(&c.Socket.UserTimeout, "user-timeout", "how long a peer may leave output unacknowledged or unread", 0, day)
-	f.Duration(&c.Drain, "drain", "how long outstanding requests have at the end", time.Millisecond, day)
+	f.Duration(&o.idle, "idle-timeout", "close a client on whose connection no byte moved", 0, timeHigh)
+	f.Duration(&o.line, "line-timeout", "close a client whose line is unfinished, counted from its first byte", 0, timeHigh)
+	f.Duration(&o.write, "write-timeout", "close a client that takes no byte of its waiting replies", 0, timeHigh)
+	f.Duration(&c.Server.ConnectTimeout, "connect-timeout", "how long the server may take to accept", timeLow, timeHigh)
+	f.Duration(&o.linger, "linger", "how long a closing connection may go on sending", timeLow, timeHigh)
+	f.Duration(&c.Socket.KeepIdle, "keepalive", "silence before a peer is probed", 0, timeHigh)
+	f.Duration(&c.Socket.UserTimeout, "user-timeout", "how long a peer may leave output unacknowledged or unread", 0, timeHigh)
+	f.Duration(&c.Drain, "drain", "how long outstanding requests have at the end", timeLow, timeHigh)
 	f.Group("Process")
 	f.LogLevel(&o.level)
 	f.PidFile(&o.pidFile)
@@ -103,21 +98,4 @@ func (o *options) apply() {
 	server.TurnLines = client.TurnLines
 	client.IdleTimeout, client.LineTimeout, client.WriteTimeout = o.idle, o.line, o.write
 	o.config.MaxMemory = int(o.maxMemory)
-}
-
-// server is where the requests go, in the proxy's words.
-func (o *options) server() proxy.Server {
-	s := proxy.Server{Name: o.forward.String()}
-	if addrs, ok := o.forward.Fixed(); ok {
-		s.Addrs = addrs
-		return s
-	}
-	s.Resolve = o.forward.Resolve
-	return s
-}
-
-// listenOn gives the addresses to listen on, best first.
-func (o *options) listenOn() []netip.AddrPort {
-	addrs, _ := o.listen.Fixed()
-	return addrs
 }
