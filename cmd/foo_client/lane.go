@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"fooproxy/foo"
@@ -51,6 +52,7 @@ type lane struct {
 	received chan struct{} // closed when receive has ended
 	sendDone chan struct{} // closed when send has ended; sendErr is set before
 	sendErr  error
+	stopped  atomic.Bool // send has ended early, and all that it counted is sent
 
 	// The rest is for receive, and for all when both have ended.
 	tally    tally
@@ -67,10 +69,14 @@ func (l *lane) send(stop <-chan struct{}) {
 	if err == nil {
 		err = l.conn.Flush()
 	}
-	if l.sendErr = err; err == nil && l.window.sent.Load() < l.requests {
-		// The receiver may wait for the reply to a request that is not coming;
-		// the server's close will tell it.
-		l.sendErr = l.conn.CloseWrite()
+	l.sendErr = err
+	if err == nil && l.window.sent.Load() < l.requests {
+		// Either the receiver sees this with the last reply, or it has had that
+		// and waits for one that is not coming. No server's close is relied on.
+		l.stopped.Store(true)
+		if l.window.missing() == 0 {
+			l.sendErr = l.conn.Close()
+		}
 	}
 }
 
@@ -147,6 +153,9 @@ func (l *lane) receive() {
 		l.judge(line)
 		if ready := l.conn.Ready(); !ready || len(l.measured) == latencyBatch {
 			l.record()
+		}
+		if l.stopped.Load() && l.window.missing() == 0 {
+			break
 		}
 	}
 	l.record()

@@ -1,3 +1,4 @@
+// This file owns the tests of whole load runs.
 package main
 
 import (
@@ -82,60 +83,64 @@ func TestARateIsNotExceeded(t *testing.T) {
 	}
 }
 
+// wrongReplies are what servers may do to 8 requests of which up to 4 are
+// outstanding, and the figures that tell.
+var wrongReplies = []struct {
+	name   string
+	answer answerFunc
+	code   int
+	want   map[string]float64
+}{
+	{"every second is a NAK", func(number int, line string) (string, bool) {
+		if number%2 == 0 {
+			return strings.Replace(line, "REQ", "NAK", 1) + "\n", true
+		}
+		return ackLine(line), true
+	}, 0, map[string]float64{"naks": 4, "mismatches": 0, "missing": 0}},
+	{"another's Data", func(number int, line string) (string, bool) {
+		if number == 3 {
+			return "ACK 3 " + strings.Repeat("0", 32) + "\n", true
+		}
+		return ackLine(line), true
+	}, 1, map[string]float64{"data": 1, "mismatches": 1, "missing": 0}},
+	{"no Data", func(number int, line string) (string, bool) {
+		return fmt.Sprintf("ACK %d\n", number), true
+	}, 1, map[string]float64{"data": 8, "mismatches": 8, "missing": 0}},
+	{"two swapped", swapped(3), 1, map[string]float64{"order": 1, "mismatches": 1, "missing": 0}},
+	{"one too many", func(number int, line string) (string, bool) {
+		if number == 5 {
+			return ackLine(line) + ackLine(line), true
+		}
+		return ackLine(line), true
+	}, 1, map[string]float64{"seq": 1, "mismatches": 1, "missing": 0}},
+	{"one too many at the end", func(number int, line string) (string, bool) {
+		if number == 8 {
+			return ackLine(line) + "ACK 9 x\n", true
+		}
+		return ackLine(line), true
+	}, 1, map[string]float64{"seq": 1, "mismatches": 1, "missing": 0}},
+	{"NAK 0 beside them", func(number int, line string) (string, bool) {
+		if number == 2 {
+			return "NAK 0 why\n" + ackLine(line), true
+		}
+		return ackLine(line), true
+	}, 1, map[string]float64{"not_foo": 1, "mismatches": 1, "naks": 0, "missing": 0}},
+	{"lines that are no replies", func(number int, line string) (string, bool) {
+		if number == 2 {
+			return "\n\x1b\nREQ 2\n" + ackLine(line), true
+		}
+		return ackLine(line), true
+	}, 1, map[string]float64{"not_foo": 3, "mismatches": 3, "missing": 0}},
+	{"a fragment at the end", func(number int, line string) (string, bool) {
+		if number == 8 {
+			return ackLine(line) + "ACK", false
+		}
+		return ackLine(line), true
+	}, 1, map[string]float64{"not_foo": 1, "mismatches": 1, "missing": 0}},
+}
+
 func TestWrongRepliesAreToldApart(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		answer answerFunc
-		code   int
-		want   map[string]float64
-	}{
-		{"every second is a NAK", func(number int, line string) (string, bool) {
-			if number%2 == 0 {
-				return strings.Replace(line, "REQ", "NAK", 1) + "\n", true
-			}
-			return ackLine(line), true
-		}, 0, map[string]float64{"naks": 4, "mismatches": 0, "missing": 0}},
-		{"another's Data", func(number int, line string) (string, bool) {
-			if number == 3 {
-				return line[:len("REQ 3 ")-6] + "ACK 3 " + strings.Repeat("0", 32) + "\n", true
-			}
-			return ackLine(line), true
-		}, 1, map[string]float64{"data": 1, "mismatches": 1, "missing": 0}},
-		{"no Data", func(number int, line string) (string, bool) {
-			return fmt.Sprintf("ACK %d\n", number), true
-		}, 1, map[string]float64{"data": 8, "mismatches": 8, "missing": 0}},
-		{"two swapped", swapped(3), 1, map[string]float64{"order": 1, "mismatches": 1, "missing": 0}},
-		{"one too many", func(number int, line string) (string, bool) {
-			if number == 5 {
-				return ackLine(line) + ackLine(line), true
-			}
-			return ackLine(line), true
-		}, 1, map[string]float64{"seq": 1, "mismatches": 1, "missing": 0}},
-		{"one too many at the end", func(number int, line string) (string, bool) {
-			if number == 8 {
-				return ackLine(line) + "ACK 9 x\n", true
-			}
-			return ackLine(line), true
-		}, 1, map[string]float64{"seq": 1, "mismatches": 1, "missing": 0}},
-		{"NAK 0 beside them", func(number int, line string) (string, bool) {
-			if number == 2 {
-				return "NAK 0 why\n" + ackLine(line), true
-			}
-			return ackLine(line), true
-		}, 1, map[string]float64{"not_foo": 1, "mismatches": 1, "naks": 0, "missing": 0}},
-		{"lines that are no replies", func(number int, line string) (string, bool) {
-			if number == 2 {
-				return "\n\x1b\nREQ 2\n" + ackLine(line), true
-			}
-			return ackLine(line), true
-		}, 1, map[string]float64{"not_foo": 3, "mismatches": 3, "missing": 0}},
-		{"a fragment at the end", func(number int, line string) (string, bool) {
-			if number == 8 {
-				return ackLine(line) + "ACK", false
-			}
-			return ackLine(line), true
-		}, 1, map[string]float64{"not_foo": 1, "mismatches": 1, "missing": 0}},
-	} {
+	for _, c := range wrongReplies {
 		t.Run(c.name, func(t *testing.T) {
 			port := startServer(t, c.answer)
 			got := runCommand(t.Context(), nil, "-p", port, "-n", "8", "-d", "4")
@@ -216,15 +221,17 @@ func TestASignalEndsALoadRunInOrder(t *testing.T) {
 
 func TestASignalBetweenTwoPacedRequests(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
+	release := make(chan struct{})
+	defer close(release)
 	port := startRawServer(t, func(nc *net.TCPConn) {
 		// The first request is due at once, the next in a second: long after the signal.
 		if _, err := io.ReadFull(nc, make([]byte, len("REQ 1\n"))); err == nil {
 			_, _ = io.WriteString(nc, "ACK 1\n")
 			cancel()
 		}
-		_, _ = io.Copy(io.Discard, nc)
+		<-release // The run must not wait for the server's close.
 	})
-	got := runCommand(ctx, nil, "-p", port, "-n", "20", "-c", "10", "-rate", "1", "-size", "0")
+	got := runCommand(ctx, nil, "-p", port, "-n", "20", "-c", "10", "-rate", "1", "-size", "0", "-wait", "1h")
 	if got.code != 0 || figures(t, got.out)["missing"] != 0 {
 		t.Error(got)
 	}

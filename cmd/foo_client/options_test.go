@@ -1,3 +1,4 @@
+// This file owns the tests of the command line.
 package main
 
 import (

@@ -1,3 +1,4 @@
+// This file owns the tests of the conversation.
 package main
 
 import (

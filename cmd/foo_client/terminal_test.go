@@ -1,3 +1,4 @@
+// This file owns the tests of what a terminal gets to see.
 package main
 
 import (
