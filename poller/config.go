@@ -9,6 +9,10 @@ const (
 	// level cache; what is left in the kernel comes with the next turn.
 	eventsPerWait = 512
 
+	// waitMillisMax bounds one wait to a day, so that no deadline overflows the
+	// kernel's 32 bits of milliseconds.
+	waitMillisMax = 24 * 60 * 60 * 1000
+
 	// readBufferBytes is the loop's one read buffer. A read never takes more
 	// than a connection's budget for a turn, and 64 KiB already spreads the
 	// price of a system call over a thousand short lines.
@@ -48,6 +52,10 @@ const (
 	// trimInterval is how often memory beyond that is given back.
 	trimInterval = 10 * time.Second
 
+	// spareTimersMax is how many timers of former connections are kept for the
+	// next ones (48 KiB): enough for a turn that closes and opens many.
+	spareTimersMax = 1024
+
 	// MailboxCapacity bounds the messages of outsiders that wait for the loop;
 	// above it they get "busy". As many places again are kept for completions
 	// of work that the loop itself has asked for.
@@ -84,7 +92,8 @@ type ConnConfig struct {
 	// IdleTimeout closes a connection on which no byte moved. 0: never.
 	IdleTimeout time.Duration
 	// LineTimeout closes a connection whose unfinished line is older than this,
-	// counted from its first byte. 0: never.
+	// counted from its first byte; while we do not read, it does not count, and
+	// begins anew when we do. 0: never.
 	LineTimeout time.Duration
 	// WriteTimeout closes a connection that has accepted no byte of waiting
 	// output for so long. 0: never.

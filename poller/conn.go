@@ -139,7 +139,6 @@ type Conn struct {
 	fd      int32
 	inLines uint32 // how many bytes at the front of in are whole lines
 	wakeAt  int32  // OnRoom is due when so little output waits; -1: not asked for
-	gen     uint32
 
 	state state
 	read  readState
@@ -149,6 +148,7 @@ type Conn struct {
 
 	canRead, canWrite bool // sticky: an edge sets, EAGAIN or an error clears
 	mustDrain         bool // PRI, RDHUP, HUP or ERR was seen: a short read proves nothing
+	reset             bool // ERR was seen, or a write failed
 	paused            bool // the handler has no room
 	handing           bool // the handler looks at lines
 	queued, isDirty   bool // on the ready list; on the dirty list
@@ -182,7 +182,11 @@ func (l *Loop) Adopt(fd int, carried []byte, h Handler, config *ConnConfig) (*Co
 	if e != 0 {
 		return nil, e
 	}
-	c.keep(carried)
+	c.in.append(&l.pool, carried)
+	c.inLines = uint32(c.wholeLines(carried))
+	if len(carried) > int(c.inLines) {
+		c.line = l.now
+	}
 	l.enqueue(c)
 	c.arm()
 	return c, 0
@@ -190,9 +194,18 @@ func (l *Loop) Adopt(fd int, carried []byte, h Handler, config *ConnConfig) (*Co
 
 // Release takes the connection out of the loop without closing its descriptor,
 // with the bytes that were read and not handed over, and those that were
-// appended and not written. OnClose is not called.
+// appended and not written. OnClose is not called; only where the connection is
+// dead already it is, and fd is -1. OnLines and OnLongLine must not call it,
+// since they hold bytes that are neither handed over nor unread.
 func (c *Conn) Release() (fd int, unread, unsent []byte) {
+	if c.handing {
+		panic("conn: released while its handler looks at lines")
+	}
+	if c.state >= stateDead {
+		return -1, nil, nil
+	}
 	l := c.loop
+	l.dequeue(c)
 	unread = append(unread, c.in.bytes()...)
 	unsent = append(unsent, c.out.bytes()...)
 	l.sys.Unregister(int(c.fd)) // the descriptor lives on, and with it its registration
@@ -209,6 +222,8 @@ func (c *Conn) Release() (fd int, unread, unsent []byte) {
 //	OUT                      yes
 //	PRI, RDHUP     yes                  yes
 //	HUP, ERR       yes       yes        yes
+//
+// ERR also ends a connection that nobody will read.
 func (c *Conn) onEdge(mask uint32) {
 	if mask&(MaskIn|MaskPri|MaskRdhup|MaskHup|MaskErr) != 0 {
 		c.canRead = true
@@ -219,8 +234,8 @@ func (c *Conn) onEdge(mask uint32) {
 	if mask&(MaskPri|MaskRdhup|MaskHup|MaskErr) != 0 {
 		c.mustDrain = true
 	}
-	if mask&MaskErr != 0 && c.state == stateOpen && c.unread() {
-		c.fail(c.loop.sys.SockErr(int(c.fd)))
+	if mask&MaskErr != 0 {
+		c.reset = true
 	}
 	if c.canProgress() {
 		c.loop.enqueue(c)
@@ -233,7 +248,7 @@ func (c *Conn) canProgress() bool {
 	case stateConnecting:
 		return c.canRead || c.canWrite
 	case stateOpen:
-		return c.wantsRead() && (c.canRead && c.read != readStopped || c.inLines > 0) || c.canFlush()
+		return c.wantsRead() && (c.canRead && c.read != readStopped || c.inLines > 0) || c.canFlush() || c.reset && c.unread()
 	case stateClosing:
 		return c.canFlush() || c.canRead && c.read != readEnded
 	}
@@ -247,7 +262,7 @@ func (c *Conn) wantsRead() bool {
 // unread reports whether a reset ends the connection at once, since there is
 // nothing to read before, or since nobody will.
 func (c *Conn) unread() bool {
-	return c.read == readEnded || c.config.AbandonOnReset && (c.paused || c.read == readMuted)
+	return c.read >= readMuted || c.config.AbandonOnReset && c.paused
 }
 
 func (c *Conn) canFlush() bool {
@@ -262,6 +277,10 @@ func (c *Conn) serve() {
 	case stateConnecting:
 		c.finishConnect()
 	case stateOpen:
+		if c.reset && c.unread() {
+			c.failReset()
+			return
+		}
 		if c.canFlush() {
 			c.flushOutput()
 		}

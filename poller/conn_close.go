@@ -59,6 +59,16 @@ func (c *Conn) fail(e Errno) {
 	c.die(Cause{Kind: CauseReset, Errno: e})
 }
 
+// failReset ends a connection that was reset, with the reason that the kernel
+// still knows or has told before.
+func (c *Conn) failReset() {
+	e := c.loop.sys.SockErr(int(c.fd))
+	if e == 0 {
+		e = c.errno
+	}
+	c.fail(e)
+}
+
 // die condemns the connection: it does nothing more, and is freed at the end of
 // the turn.
 func (c *Conn) die(why Cause) {
@@ -126,7 +136,9 @@ func (c *Conn) due() int64 {
 		add(c.stuck, int64(c.config.WriteTimeout))
 	case stateOpen:
 		add(c.active, int64(c.config.IdleTimeout))
-		add(c.line, int64(c.config.LineTimeout))
+		if !c.paused {
+			add(c.line, int64(c.config.LineTimeout))
+		}
 		add(c.stuck, int64(c.config.WriteTimeout))
 	}
 	return due
@@ -145,7 +157,7 @@ func (c *Conn) Expire(now int64) {
 	case over(c.stuck, int64(c.config.WriteTimeout)):
 		c.die(Cause{Kind: CauseWriteTimeout})
 	case c.state != stateOpen:
-	case over(c.line, int64(c.config.LineTimeout)):
+	case !c.paused && over(c.line, int64(c.config.LineTimeout)):
 		c.die(Cause{Kind: CauseLineTimeout})
 	case over(c.active, int64(c.config.IdleTimeout)):
 		c.die(Cause{Kind: CauseIdleTimeout})
@@ -161,7 +173,9 @@ func (c *Conn) returnTimer() {
 		return
 	}
 	c.loop.timers.disarm(c.timer)
-	c.loop.spareTimers = append(c.loop.spareTimers, c.timer)
+	if len(c.loop.spareTimers) < spareTimersMax {
+		c.loop.spareTimers = append(c.loop.spareTimers, c.timer)
+	}
 	c.timer = nil
 }
 

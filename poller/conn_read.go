@@ -27,14 +27,26 @@ func (c *Conn) SetFilter(f Filter) { c.filter = f }
 
 // Resume lets a connection be read again whose handler had no room.
 func (c *Conn) Resume() {
+	waited := c.paused
 	c.paused = false
+	if waited && c.line > 0 {
+		c.line = c.loop.now // that the line is unfinished was not the peer's fault
+		c.arm()
+	}
+	c.enqueueIfAble()
+}
+
+// Pause keeps the connection from being read until Resume.
+func (c *Conn) Pause() {
+	c.paused = true
+	c.enqueueIfAble()
+}
+
+func (c *Conn) enqueueIfAble() {
 	if c.canProgress() {
 		c.loop.enqueue(c)
 	}
 }
-
-// Pause keeps the connection from being read until Resume.
-func (c *Conn) Pause() { c.paused = true }
 
 // Paused reports whether the connection waits for Resume.
 func (c *Conn) Paused() bool { return c.paused }
@@ -58,6 +70,7 @@ func (c *Conn) Mute() {
 	if !c.handing { // otherwise the handler still looks at the lines
 		c.forgetInput()
 	}
+	c.enqueueIfAble()
 }
 
 func (c *Conn) forgetInput() {
@@ -79,14 +92,14 @@ func (c *Conn) Ended() bool { return c.read == readEnded }
 func (c *Conn) readLines() {
 	bytesLeft, linesLeft := c.config.TurnBytes, c.config.TurnLines
 	linesLeft -= c.handKept(linesLeft)
+	if c.takesLines() && c.inLines == 0 && c.in.size() >= c.config.MaxLine {
+		c.refuseLongLine(nil)
+	}
 	for range callsPerServe {
 		if !c.mayRead() || linesLeft <= 0 || bytesLeft <= 0 {
 			break
 		}
 		n := c.readOnce(min(bytesLeft, len(c.loop.scratch)))
-		if c.read == readStopping && !c.paused {
-			c.read = readStopped
-		}
 		if n <= 0 {
 			break
 		}
@@ -109,15 +122,22 @@ func (c *Conn) takesLines() bool { return c.state == stateOpen && c.read != read
 // gives what came; 0 where nothing did.
 func (c *Conn) readOnce(most int) int {
 	room := c.handler.ReadRoom(c)
+	if c.state != stateOpen {
+		return 0
+	}
 	if room <= 0 {
 		c.paused = true
 		return 0
 	}
 	most = min(most, room)
 	n, e := c.loop.sys.Read(int(c.fd), c.loop.scratch[:most])
-	switch {
-	case e == EINTR:
+	if e == EINTR {
 		return 0 // canRead stays, so the next turn reads again
+	}
+	if c.read == readStopping {
+		c.read = readStopped
+	}
+	switch {
 	case e == eAgain:
 		c.canRead = false
 		return 0
@@ -128,6 +148,9 @@ func (c *Conn) readOnce(most int) int {
 	case n == 0:
 		c.canRead = false
 		c.finishReading(readEnded)
+		if c.write == writeFailed {
+			c.fail(c.errno) // the write that failed took the error which this read would have met
+		}
 		return 0
 	}
 	if n < most && !c.mustDrain && !c.config.ReadToEAGAIN {
@@ -164,7 +187,7 @@ func (c *Conn) accept(data []byte, maxLines int) (lines int) {
 		c.keep(data)
 		return lines
 	}
-	whole := bytes.LastIndexByte(data, '\n') + 1
+	whole := c.wholeLines(data)
 	taken := 0
 	if whole > 0 {
 		var n int
@@ -175,6 +198,20 @@ func (c *Conn) accept(data []byte, maxLines int) (lines int) {
 		c.keep(data[taken:])
 	}
 	return lines
+}
+
+// wholeLines is how many bytes at the front of data, which begins with a line,
+// are whole lines. Behind them comes a fragment, or a line that is too long.
+func (c *Conn) wholeLines(data []byte) int {
+	whole := bytes.LastIndexByte(data, '\n') + 1
+	for at := 0; whole-at > c.config.MaxLine; {
+		n := bytes.LastIndexByte(data[at:at+c.config.MaxLine], '\n') + 1
+		if n == 0 {
+			return at
+		}
+		at += n
+	}
+	return whole
 }
 
 // completeFragment adds to the kept fragment what belongs to its line, and
@@ -202,8 +239,10 @@ func (c *Conn) keep(data []byte) {
 	if len(data) == 0 {
 		return
 	}
-	before := c.in.size()
-	whole := bytes.LastIndexByte(data, '\n') + 1
+	before, whole := c.in.size(), 0
+	if before == int(c.inLines) {
+		whole = c.wholeLines(data)
+	}
 	if whole > 0 {
 		before, c.line = 0, 0
 	} else {
@@ -239,7 +278,7 @@ func (c *Conn) refuseLongLine(data []byte) {
 
 // handKept hands over kept whole lines and gives their number.
 func (c *Conn) handKept(maxLines int) (lines int) {
-	if c.inLines == 0 || c.paused || maxLines <= 0 {
+	if c.inLines == 0 || c.paused || maxLines <= 0 || !c.takesLines() {
 		return 0
 	}
 	taken, lines := c.hand(c.in.bytes()[:c.inLines], maxLines)
@@ -248,9 +287,6 @@ func (c *Conn) handKept(maxLines int) (lines int) {
 	}
 	c.inLines -= uint32(taken)
 	c.in.consume(&c.loop.pool, taken)
-	if c.inLines == 0 && c.in.size() >= c.config.MaxLine {
-		c.refuseLongLine(nil)
-	}
 	return lines
 }
 

@@ -8,9 +8,10 @@
 package poller
 
 // Append adds output. It is written at the end of the turn. Output for a
-// connection that cannot be written any more is dropped.
+// connection that cannot be written any more is dropped. What is appended to
+// one that died in this turn can still be taken back in OnClose.
 func (c *Conn) Append(p []byte) {
-	if c.write != writeOn || c.state >= stateClosing {
+	if c.write != writeOn || c.state == stateClosing || c.state == stateFreed {
 		c.written += uint64(len(p))
 		return
 	}
@@ -83,6 +84,10 @@ func (c *Conn) TakeBack(from uint64) []byte {
 	keep := int(from - c.written)
 	back := append([]byte(nil), c.out.bytes()[keep:]...)
 	c.out.cut(&c.loop.pool, len(back))
+	if c.out.size() == 0 {
+		c.stuck = 0
+	}
+	c.markDirty() // there is more room, and perhaps nothing before the FIN
 	return back
 }
 
@@ -158,7 +163,7 @@ func (c *Conn) failWrite(e Errno) {
 	c.written += uint64(c.out.size())
 	c.out.drop(&c.loop.pool)
 	c.write, c.errno, c.stuck = writeFailed, e, 0
-	c.canRead, c.mustDrain = true, true
+	c.canRead, c.mustDrain, c.reset = true, true, true
 	switch {
 	case c.state == stateClosing, c.unread():
 		c.fail(e)

@@ -51,13 +51,11 @@ func (c *Conn) finishConnect() {
 
 func (c *Conn) open() {
 	c.state, c.active = stateOpen, c.loop.now
-	if c.timer != nil {
-		c.loop.timers.disarm(c.timer)
-	}
-	c.arm()
 	if c.stuck > 0 {
 		c.stuck = c.loop.now
 	}
+	c.returnTimer()
+	c.arm()
 	c.handler.OnOpen(c)
 	c.markDirty()
 }

@@ -1,10 +1,11 @@
-// kernel_linux.go is the real Sys: Linux, epoll, TCP. It is the only file of the
-// package that may import unix, and it decides nothing.
+// kernel_linux.go is the real Sys: Linux, epoll, TCP. With socket_linux.go it is
+// all of the package that may import unix, and it decides nothing.
 //
-// read, write and a poll are raw system calls: they cannot block, and telling
-// the scheduler about each of them costs more than the call. A wait that may
-// block tells the scheduler, since otherwise the garbage collector would wait
-// for this thread for ever.
+// recv, send and a poll are raw system calls: they cannot block, and telling the
+// scheduler about each of them costs more than the call. They are recv and send,
+// not read and write, since those pass through the file layer first (4 % of the
+// CPU time of a forwarded request). A wait that may block tells the scheduler:
+// otherwise the garbage collector would wait for this thread for ever.
 
 package poller
 
@@ -50,21 +51,24 @@ func (k *Kernel) Wait(ev []Event, deadline int64) (int, Errno) {
 	return n, e
 }
 
-// timeoutMillis rounds up, so that a wait never ends before its deadline and
-// never turns into a spin, and caps at a day.
+// timeoutMillis is a deadline as epoll_wait takes it. -1 is for ever.
 func (k *Kernel) timeoutMillis(deadline int64) int {
-	const dayMillis = 24 * 60 * 60 * 1000
 	switch {
 	case deadline == 0:
 		return 0
 	case deadline == Forever:
 		return -1
 	}
-	left := deadline - k.Now()
+	return wholeMillis(deadline - k.Now())
+}
+
+// wholeMillis rounds up, so that a wait never ends before its deadline and never
+// turns into a spin, and caps at a day.
+func wholeMillis(left int64) int {
 	if left <= 0 {
 		return 0
 	}
-	return int(min((left+int64(time.Millisecond)-1)/int64(time.Millisecond), dayMillis))
+	return int(min((left+int64(time.Millisecond)-1)/int64(time.Millisecond), waitMillisMax))
 }
 
 func (k *Kernel) wait(want, millis int) (int, Errno) {
@@ -96,7 +100,7 @@ func (k *Kernel) Unregister(fd int) Errno {
 
 // Read implements Sys.
 func (k *Kernel) Read(fd int, p []byte) (int, Errno) {
-	n, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
+	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), 0, 0, 0)
 	if e != 0 {
 		return 0, e
 	}
@@ -105,7 +109,7 @@ func (k *Kernel) Read(fd int, p []byte) (int, Errno) {
 
 // Write implements Sys.
 func (k *Kernel) Write(fd int, p []byte) (int, Errno) {
-	n, _, e := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
+	n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
 	if e != 0 {
 		return 0, e
 	}

@@ -93,6 +93,7 @@ func (ln *Listener) Close() {
 	}
 	ln.closed = true
 	ln.loop.timers.disarm(&ln.retry)
+	ln.loop.dequeue(ln)
 	ln.loop.slots.give(ln.fd)
 	ln.loop.sys.Close(ln.fd)
 	ln.loop.listeners = slices.DeleteFunc(ln.loop.listeners, func(x *Listener) bool { return x == ln })

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync/atomic"
 )
 
@@ -178,6 +179,14 @@ func (l *Loop) enqueue(p pollable) {
 	}
 }
 
+// dequeue takes p off the ready list.
+func (l *Loop) dequeue(p pollable) {
+	if queued := p.inQueue(); *queued {
+		*queued = false
+		l.ready = slices.DeleteFunc(l.ready, func(x pollable) bool { return x == p })
+	}
+}
+
 // serveReady serves everybody who is on the list now, once. Who is not done
 // goes to the back of the next turn's list.
 func (l *Loop) serveReady() {
@@ -251,7 +260,7 @@ func (l *Loop) Shut() {
 			owner.Close()
 		case *mailSlot:
 			l.slots.give(fd)
-			l.sys.Close(fd)
+			l.mailbox.shut()
 		}
 	}
 	l.freeDead()
@@ -260,7 +269,14 @@ func (l *Loop) Shut() {
 // mailSlot is the loop as the owner of its eventfd.
 type mailSlot Loop
 
-func (m *mailSlot) onEdge(uint32)  { m.mailWaits = true }
+// onEdge looks for IN alone: reading the eventfd makes room in its count, and
+// the OUT that tells of it would cost a turn for nothing after each wake.
+func (m *mailSlot) onEdge(mask uint32) {
+	if mask&MaskIn != 0 {
+		m.mailWaits = true
+	}
+}
+
 func (m *mailSlot) serve()         {}
 func (m *mailSlot) inQueue() *bool { return &m.mailWaits }
 

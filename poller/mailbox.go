@@ -12,6 +12,7 @@ package poller
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 )
 
@@ -28,6 +29,8 @@ type Mailbox struct {
 	outsiders atomic.Int64 // messages of Post that wait
 	reserved  int          // completions promised and not yet run; the loop's
 	awake     atomic.Bool
+	ending    sync.Mutex // held while the descriptor is used by others, or closed
+	ended     bool
 }
 
 type message struct {
@@ -66,8 +69,26 @@ func (m *Mailbox) push(msg message) {
 		panic("mailbox: a place that was reserved is taken")
 	}
 	if m.awake.CompareAndSwap(false, true) {
+		m.wake()
+	}
+}
+
+// wake spares a descriptor that is closed: its number may be another's by now,
+// into which it would write.
+func (m *Mailbox) wake() {
+	m.ending.Lock()
+	defer m.ending.Unlock()
+	if !m.ended {
 		m.sys.Wake(m.fd)
 	}
+}
+
+// shut closes the descriptor. Messages that come later are never read.
+func (m *Mailbox) shut() {
+	m.ending.Lock()
+	defer m.ending.Unlock()
+	m.ended = true
+	m.sys.Close(m.fd) // its answer changes nothing: the number is free
 }
 
 // drain runs up to most messages and reports whether more may wait.

@@ -26,9 +26,9 @@ const (
 	descriptorsKept = 32
 
 	// replyBytesMax is how many bytes a reply may be longer than the line it
-	// answers, without its LF. "NAK ", 19 digits, a blank, the longest reason
-	// (23 bytes) and LF are 48.
-	replyBytesMax = 64
+	// answers. "NAK ", 19 digits, a blank, the longest reason (22 bytes) and LF
+	// are 47, and an ACK is never longer than its line.
+	replyBytesMax = 48
 
 	// readRoomMin is the least room, in bytes, for which a client is read whose
 	// replies wait for their time: less would mean thousands of tiny reads.

@@ -105,7 +105,7 @@ func (s *Server) Run() error {
 	return nil
 }
 
-// shut closes what is left and says what there was to do.
+// shut closes what is left and logs what there was to do.
 func (s *Server) shut() {
 	cut := len(s.clients.all)
 	s.loop.Shut()
@@ -119,7 +119,7 @@ func (s *Server) shut() {
 }
 
 // Drain has the server stop accepting, answer what it has received, end every
-// connection and then Run. It returns at once, may be called by any goroutine,
+// connection and then Run. It returns at once, and may be called by any goroutine,
 // before Run too, and again without effect.
 func (s *Server) Drain() { s.askDrain() }
 

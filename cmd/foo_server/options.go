@@ -1,0 +1,99 @@
+// This file owns what can be asked of the command: its flags, their help, and
+// what they may be together. It must not act on them.
+package main
+
+import (
+	"io"
+	"math/rand/v2"
+	"net"
+	"strconv"
+
+	"go.uber.org/zap/zapcore"
+
+	"fooproxy/cmd/internal/cli"
+	"fooproxy/foo/server"
+)
+
+// options is a command line that makes sense.
+type options struct {
+	listen  cli.Address
+	server  server.Config // Sys and Log are for run to add
+	level   zapcore.Level
+	pidFile string
+}
+
+const summary = "answers each Foo request \"REQ <seq> <data>\" with \"ACK <seq> <data>\", " +
+	"and lines that are not Foo with \"NAK 0 <reason>\". QUIT as data ends the connection after its ACK."
+
+// parseOptions reads the command line. Where done is true the command ends with
+// the code: help or version is printed, or what is wrong.
+func parseOptions(args []string, stdout, stderr io.Writer) (o options, code int, done bool) {
+	o = options{server: server.DefaultConfig()}
+	flags := cli.NewFlags("foo_server", summary, stdout, stderr)
+	host, port := "0.0.0.0", portDefault
+	maxLine := int64(o.server.Conn.MaxLine)
+
+	flags.Group("Where it listens")
+	flags.Int(&port, "p,port", "Listen on this `PORT`; 0 lets the kernel pick one, which the log tells.", 0, 65535)
+	flags.String(&host, "H,host", "Listen on this `HOST`, a name or an IP address of this machine.")
+	flags.Listen(&o.listen, "listen", "Both in one: host:port, [v6]:port or a port of all interfaces.")
+	flags.Int(&o.server.Socket.Backlog, "backlog", "Let `N` clients wait in the kernel to be accepted.", 1, backlogHigh)
+
+	flags.Group("What it answers")
+	flags.Share(&o.server.NakRate, "nak-rate", "Answer this `SHARE` of the requests, 0 to 1, with a NAK.")
+	flags.Duration(&o.server.Delay, "delay", "Send each reply so much later.", 0, timeHigh)
+
+	o.declareLimits(flags, &maxLine)
+
+	flags.Group("Running")
+	flags.LogLevel(&o.level)
+	flags.PidFile(&o.pidFile)
+
+	flags.Example("foo_server -p 8000", "Listens on port 8000 of all IPv4 interfaces.")
+	flags.Example("foo_server -listen [::1]:8000", "Listens on IPv6, for this machine only.")
+	flags.Example("foo_server -p 8000 -nak-rate 0.1 -delay 20ms", "Refuses a tenth of the requests, and takes its time.")
+	flags.Example("kill -USR1 $(cat foo_server.pid)", "Has a server that was started with -pidfile foo_server.pid "+
+		"print its statistics to stdout, one line of JSON.")
+
+	if code, done = flags.Parse(args); done {
+		return o, code, true
+	}
+	o.server.Conn.MaxLine = int(maxLine)
+	if o.server.NakRate > 0 {
+		o.server.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	}
+	if name, why := o.chooseAddress(flags, host, port); why != "" {
+		return o, flags.Refuse(name, why), true
+	}
+	return o, cli.ExitOK, false
+}
+
+func (o *options) declareLimits(flags *cli.Flags, maxLine *int64) {
+	flags.Group("Limits")
+	flags.Size(maxLine, "max-line", "Close a client whose line is longer than this, LF counted, after a NAK.", lineBytesLow, lineBytesHigh)
+	flags.Int(&o.server.MaxConns, "max-conns", "Serve `N` clients at once and let the others wait; "+
+		"0 is what the limit of open files allows, less 32.", 0, connsHigh)
+	flags.Duration(&o.server.Conn.IdleTimeout, "idle-timeout", "Close a client that neither sends nor takes a byte for so long; 0 is never.", 0, timeHigh)
+	flags.Duration(&o.server.Conn.LineTimeout, "line-timeout", "Close a client that does not end a line for so long; 0 is never.", 0, timeHigh)
+	flags.Duration(&o.server.Conn.WriteTimeout, "write-timeout", "Close a client that takes no byte of a waiting reply for so long; 0 is never.", 0, timeHigh)
+	flags.Duration(&o.server.Conn.LingerTimeout, "linger", "Wait so long for the end of a client whose connection is being closed.", lingerLow, timeHigh)
+	flags.Duration(&o.server.Drain, "drain", "After SIGTERM, SIGINT or SIGQUIT, give clients so long to get their replies.", 0, timeHigh)
+}
+
+// chooseAddress makes one address of the three flags that give it.
+func (o *options) chooseAddress(flags *cli.Flags, host string, port int) (name, why string) {
+	if flags.Given("listen") {
+		for _, other := range []string{"p", "H"} {
+			if flags.Given(other) {
+				return other, "the address is given by -listen already"
+			}
+		}
+		return "", ""
+	}
+	address, err := cli.ParseListen(net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return "H", err.Error()
+	}
+	o.listen = address
+	return "", ""
+}

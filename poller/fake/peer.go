@@ -1,0 +1,149 @@
+// peer.go owns the other side of the loop's connections: clients and servers
+// that do what a test tells them. They hold no descriptors of the process.
+
+package fake
+
+import (
+	"net/netip"
+
+	"fooproxy/poller"
+)
+
+// Peer is the far end of one connection of the loop.
+type Peer struct {
+	kernel *Kernel
+	end    *stream
+	taken  []byte
+}
+
+// Dial connects a client to a listener of the loop. It stands at once where the
+// listener's queue has room; Connected and Err tell.
+func (k *Kernel) Dial(addr netip.AddrPort) *Peer { return k.DialFrom(k.clientAddr(addr), addr) }
+
+// DialFrom is Dial with a client's address of the test's choice.
+func (k *Kernel) DialFrom(local, addr netip.AddrPort) *Peer {
+	s := k.newStream(nil)
+	s.local, s.remote = local, addr
+	k.shake(s, firstRetry)
+	return &Peer{kernel: k, end: s}
+}
+
+// Send writes as much of p as the kernel takes, and says how much that was: 0
+// when the buffers are full or the connection is gone.
+func (p *Peer) Send(b []byte) int {
+	n, _ := p.end.write(b) // Err tells what became of the connection
+	return n
+}
+
+// SendString is Send.
+func (p *Peer) SendString(s string) int { return p.Send([]byte(s)) }
+
+// SendUrgent sends one byte out of band. It reports whether there was room.
+func (p *Peer) SendUrgent(b byte) bool {
+	if p.end.state != streamOpen || p.end.finishing || !p.end.out.pushUrgent(b) {
+		return false
+	}
+	p.end.cross()
+	return true
+}
+
+// Receive takes all that has arrived, and with it what the sender's buffer held
+// back. The slice is valid until the next call.
+func (p *Peer) Receive() []byte {
+	p.taken = p.taken[:0]
+	for {
+		at := len(p.taken)
+		p.taken = append(p.taken, make([]byte, p.end.in.size)...)
+		n := p.end.in.pop(p.taken[at:])
+		p.taken = p.taken[:at+n]
+		if n == 0 {
+			return p.taken
+		}
+		p.end.other.cross()
+	}
+}
+
+// ReceiveSome takes at most n bytes.
+func (p *Peer) ReceiveSome(n int) []byte {
+	p.taken = append(p.taken[:0], make([]byte, min(n, p.end.in.size))...)
+	p.end.in.pop(p.taken)
+	if p.end.other != nil {
+		p.end.other.cross()
+	}
+	return p.taken
+}
+
+// Buffered is how many bytes wait for Receive.
+func (p *Peer) Buffered() int { return p.end.in.size }
+
+// SetWindow changes how many bytes may wait for Receive.
+func (p *Peer) SetWindow(bytes int) {
+	p.end.in.limit = bytes
+	p.end.other.cross()
+}
+
+// SetFarWindow changes how many bytes may wait for the loop's next read.
+func (p *Peer) SetFarWindow(bytes int) {
+	p.end.other.in.limit = bytes
+	p.end.cross()
+}
+
+// CloseWrite sends FIN behind what was sent: shutdown(SHUT_WR).
+func (p *Peer) CloseWrite() { p.end.finish() }
+
+// Close closes: FIN, or RST where something was not received.
+func (p *Peer) Close() { p.end.release() }
+
+// Reset sends RST.
+func (p *Peer) Reset() {
+	p.end.closed = true
+	p.end.abort()
+}
+
+// Connected reports whether the connection stands.
+func (p *Peer) Connected() bool { return p.end.state == streamOpen }
+
+// Ended reports whether the loop's FIN has come and all before it was received.
+func (p *Peer) Ended() bool { return p.end.ended && p.end.in.size == 0 }
+
+// Err is the error that the peer's own next call would meet: ECONNREFUSED,
+// ECONNRESET, EPIPE, or 0.
+func (p *Peer) Err() poller.Errno { return p.end.err }
+
+// Addr is the peer's own address.
+func (p *Peer) Addr() netip.AddrPort { return p.end.local }
+
+// Server is a listener at which the loop's dials arrive.
+type Server struct {
+	kernel   *Kernel
+	listener *listener
+}
+
+// Listen opens a server. It panics where the address is taken. A port of 0 is
+// replaced by a free one.
+func (k *Kernel) Listen(addr netip.AddrPort) *Server {
+	l, e := k.listen(addr, poller.SocketOptions{Backlog: 128})
+	if e != 0 {
+		panic("fake: " + addr.String() + ": " + e.Error())
+	}
+	l.refs++
+	return &Server{kernel: k, listener: l}
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() netip.AddrPort { return s.listener.addr }
+
+// SetBacklog changes how many connections wait for Accept: one more than n.
+func (s *Server) SetBacklog(n int) { s.listener.options.Backlog = n }
+
+// Accept takes the oldest waiting connection, nil where none waits.
+func (s *Server) Accept() *Peer {
+	if len(s.listener.queue) == 0 {
+		return nil
+	}
+	return &Peer{kernel: s.kernel, end: s.listener.take()}
+}
+
+// Close stops listening. Connections that nobody accepted are reset, accepted
+// ones stay.
+func (s *Server) Close() { s.kernel.unref(s.listener) }

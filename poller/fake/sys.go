@@ -1,0 +1,304 @@
+// sys.go owns the seam: poller.Sys on the simulated kernel, with the ready list
+// that makes edges. It decides nothing.
+
+package fake
+
+import (
+	"net/netip"
+	"slices"
+	"syscall"
+
+	"fooproxy/poller"
+)
+
+// Sys is the kernel as one loop sees it: one epoll instance. It belongs to that
+// loop. The registrations of several loops are apart, their descriptors are not.
+type Sys struct {
+	kernel *Kernel
+	ready  []node // woken and not yet reported, in that order
+	told   []poller.Event
+	idle   bool // the last Wait was ready to wait and found nothing
+}
+
+var _ poller.Sys = (*Sys)(nil)
+
+// NewSys opens the Sys of a loop.
+func (k *Kernel) NewSys() *Sys { return &Sys{kernel: k} }
+
+// Settle makes turns of l until it has nothing to do at this moment. It panics
+// where the loop goes on and on.
+func (s *Sys) Settle(l *poller.Loop) (turns int) {
+	for quiet := 0; quiet < 2; turns++ {
+		if turns == restTurns {
+			panic("fake: the loop does not come to rest")
+		}
+		l.Turn(s.Now())
+		if quiet++; !s.idle {
+			quiet = 0
+		}
+	}
+	return turns
+}
+
+// Now implements poller.Sys.
+func (s *Sys) Now() int64 { return s.kernel.clock.now }
+
+// Wait implements poller.Sys. Where nothing is woken, time passes up to the
+// deadline or to the first thing that wakes somebody.
+func (s *Sys) Wait(ev []poller.Event, deadline int64) (int, poller.Errno) {
+	k := s.kernel
+	s.idle = false
+	if f := k.next(CallWait, nil); f.Errno != 0 {
+		return 0, f.Errno
+	}
+	k.clock.advance(k.clock.now)
+	for len(s.ready) == 0 && len(s.told) == 0 && k.clock.now < deadline {
+		when, ok := k.clock.next()
+		switch {
+		case ok && when <= deadline:
+		case deadline == poller.Forever:
+			panic("fake: the loop waits for ever, and nothing will wake it")
+		default:
+			when = deadline
+		}
+		k.clock.advance(when)
+	}
+	n := s.collect(ev)
+	s.idle = n == 0 && deadline != 0
+	return n, 0
+}
+
+// Tell has the next Wait report an edge of fd whether it is true or not: the
+// rumour before the fact.
+func (s *Sys) Tell(fd int, mask uint32) {
+	f := s.kernel.must("tell", fd).base()
+	s.told = append(s.told, poller.Event{Token: f.token, Mask: mask})
+}
+
+// collect reports the woken, each with its whole state, and forgets them.
+func (s *Sys) collect(ev []poller.Event) (n int) {
+	k := s.kernel
+	if len(s.told) > 0 {
+		n = copy(ev, s.told)
+		s.told = slices.Delete(s.told, 0, n)
+		return n
+	}
+	most := min(len(ev), len(s.ready))
+	if k.Batch > 0 {
+		most = min(most, k.Batch)
+	}
+	if fewer := k.choose(ChooseBatch, most); fewer > 0 {
+		most = fewer
+	}
+	for n < most && len(s.ready) > 0 {
+		i := k.choose(ChooseEvent, len(s.ready))
+		who := s.ready[i]
+		s.ready = slices.Delete(s.ready, i, i+1)
+		f := who.base()
+		f.woken = false
+		if m := who.mask(); m != 0 {
+			ev[n] = poller.Event{Token: f.token, Mask: m}
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Sys) forget(n node) {
+	s.ready = slices.DeleteFunc(s.ready, func(x node) bool { return x == n })
+}
+
+// Register implements poller.Sys.
+func (s *Sys) Register(fd int, token uint64) poller.Errno {
+	n := s.kernel.must("register", fd)
+	if f := s.kernel.next(CallRegister, n); f.Errno != 0 {
+		return f.Errno
+	}
+	f := n.base()
+	if f.watch != nil {
+		return syscall.EEXIST
+	}
+	f.watch, f.token = s, token
+	if n.mask() != 0 {
+		wake(n)
+	}
+	return 0
+}
+
+// Unregister implements poller.Sys.
+func (s *Sys) Unregister(fd int) poller.Errno {
+	n := s.kernel.must("unregister", fd)
+	if n.base().watch != s {
+		return syscall.ENOENT
+	}
+	unwatch(n)
+	return 0
+}
+
+// Listen implements poller.Sys.
+func (s *Sys) Listen(addr netip.AddrPort, o *poller.SocketOptions) (int, poller.Errno) {
+	if f := s.kernel.next(CallListen, nil); f.Errno != 0 {
+		return -1, f.Errno
+	}
+	if _, ok := s.kernel.free(); !ok {
+		return -1, syscall.EMFILE
+	}
+	l, e := s.kernel.listen(addr, *o)
+	if e != 0 {
+		return -1, e
+	}
+	return s.kernel.install(l)
+}
+
+// Accept implements poller.Sys. The number is taken before the queue is looked
+// at, so a process without one is told so even where nobody waits.
+func (s *Sys) Accept(fd int) (int, netip.AddrPort, poller.Errno) {
+	l, ok := s.kernel.must("accept", fd).(*listener)
+	if !ok {
+		panic("fake: accept on a descriptor that does not listen")
+	}
+	f := s.kernel.next(CallAccept, l)
+	_, numbers := s.kernel.free()
+	switch {
+	case f.Errno == syscall.ECONNABORTED && len(l.queue) > 0:
+		gone := l.take()
+		gone.closed = true
+		gone.abort()
+		return -1, netip.AddrPort{}, f.Errno
+	case f.Errno != 0:
+		return -1, netip.AddrPort{}, f.Errno
+	case !numbers:
+		return -1, netip.AddrPort{}, syscall.EMFILE
+	case len(l.queue) == 0:
+		return -1, netip.AddrPort{}, syscall.EAGAIN
+	}
+	c := l.take()
+	conn, e := s.kernel.install(c)
+	return conn, c.remote, e
+}
+
+// Connect implements poller.Sys. Its answer is EINPROGRESS even where the
+// connection stands already, as it is in Linux.
+func (s *Sys) Connect(addr netip.AddrPort, o *poller.SocketOptions) (int, poller.Errno) {
+	k := s.kernel
+	f := k.next(CallConnect, nil)
+	if f.Errno != 0 {
+		return -1, f.Errno
+	}
+	c := k.newStream(o)
+	fd, e := k.install(c)
+	if e != 0 {
+		return -1, e
+	}
+	c.remote = addr
+	switch {
+	case f.Self:
+		c.local = addr
+		join(c, c)
+	case f.Delay == Never:
+		c.local = k.clientAddr(addr)
+	default:
+		c.local = k.clientAddr(addr)
+		if f.Delay > 0 {
+			k.After(f.Delay, func() { k.shake(c, firstRetry) })
+		} else {
+			k.shake(c, firstRetry)
+		}
+	}
+	return fd, syscall.EINPROGRESS
+}
+
+// SockErr implements poller.Sys.
+func (s *Sys) SockErr(fd int) poller.Errno { return s.kernel.stream("getsockopt", fd).takeErr() }
+
+// Names implements poller.Sys.
+func (s *Sys) Names(fd int) (local, peer netip.AddrPort, e poller.Errno) {
+	switch n := s.kernel.must("getsockname", fd).(type) {
+	case *listener:
+		return n.addr, peer, syscall.ENOTCONN
+	case *stream:
+		if n.state == streamOpen {
+			return n.local, n.remote, 0
+		}
+		return n.local, peer, syscall.ENOTCONN
+	}
+	return local, peer, syscall.ENOTSOCK
+}
+
+// Read implements poller.Sys.
+func (s *Sys) Read(fd int, p []byte) (int, poller.Errno) {
+	if len(p) == 0 {
+		panic("fake: a read into an empty buffer, whose 0 would be taken for the end")
+	}
+	c := s.kernel.stream("read", fd)
+	f := s.kernel.next(CallRead, c)
+	if f.Errno != 0 {
+		return 0, f.Errno
+	}
+	if f.Bytes > 0 {
+		p = p[:min(f.Bytes, len(p))]
+	}
+	return c.read(p)
+}
+
+// Write implements poller.Sys.
+func (s *Sys) Write(fd int, p []byte) (int, poller.Errno) {
+	c := s.kernel.stream("write", fd)
+	f := s.kernel.next(CallWrite, c)
+	if f.Errno != 0 {
+		return 0, f.Errno
+	}
+	if f.Bytes > 0 && f.Bytes < len(p) {
+		return s.writeShort(c, p[:f.Bytes])
+	}
+	return c.write(p)
+}
+
+// writeShort writes as if the send buffer ended there. A kernel that says "full"
+// tells of space later; here at once.
+func (s *Sys) writeShort(c *stream, p []byte) (int, poller.Errno) {
+	n, e := c.write(p)
+	wake(c)
+	return n, e
+}
+
+// ShutdownWrite implements poller.Sys.
+func (s *Sys) ShutdownWrite(fd int) poller.Errno {
+	c := s.kernel.stream("shutdown", fd)
+	if f := s.kernel.next(CallShutdown, c); f.Errno != 0 {
+		return f.Errno
+	}
+	return c.finish()
+}
+
+// Close implements poller.Sys.
+func (s *Sys) Close(fd int) poller.Errno {
+	s.kernel.close(fd)
+	return 0
+}
+
+// OpenWake implements poller.Sys.
+func (s *Sys) OpenWake() (int, poller.Errno) {
+	w := &wakeup{}
+	w.kernel = s.kernel
+	return s.kernel.install(w)
+}
+
+// Wake implements poller.Sys. Unlike the real one it is for one goroutine only.
+func (s *Sys) Wake(fd int) {
+	w := s.kernel.must("write", fd).(*wakeup)
+	w.set = true
+	wake(w)
+}
+
+// ClearWake implements poller.Sys. Reading the count makes room for more of it,
+// which is an edge too.
+func (s *Sys) ClearWake(fd int) {
+	if w := s.kernel.must("read", fd).(*wakeup); w.set {
+		w.set = false
+		wake(w)
+	}
+}
+
+// DescriptorLimit implements poller.Sys.
+func (s *Sys) DescriptorLimit() int { return s.kernel.Limit }
