@@ -31,6 +31,10 @@ const (
 	// clientReadBytes bounds one read from a client. Lines that were read but
 	// may not go on are kept, and what is kept counts as the client's cost.
 	clientReadBytes = 8 << 10
+	// keptBytesMax bounds what is kept, of either side, in front of output that
+	// waits. Twice this, two full outputs and all records are what one client can
+	// cost: 192 KiB.
+	keptBytesMax = 8 << 10
 
 	// descriptorsKept is how many descriptors the process needs for itself:
 	// standard streams, epoll, eventfd, listeners, log, a few for luck.
@@ -41,10 +45,6 @@ const (
 	// drainForce is when, as a share of the drain time, connections are closed
 	// with requests outstanding, so that their FIN leaves before the end.
 	drainForce = 0.9
-
-	// drainRetry is how long Drain waits for a place in the loop's mailbox
-	// before it tries again: a few turns.
-	drainRetry = time.Millisecond
 
 	// memoryResume is the share of the memory limit below which clients are
 	// read again.

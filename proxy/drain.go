@@ -8,9 +8,6 @@
 package proxy
 
 import (
-	"errors"
-	"time"
-
 	"go.uber.org/zap"
 
 	"fooproxy/poller"
@@ -26,11 +23,7 @@ type drain struct {
 
 // Drain asks the proxy to end; Run returns when it has. Any goroutine may call
 // it, also twice.
-func (p *Proxy) Drain() {
-	for errors.Is(p.loop.Mailbox().Post(p.beginDrain), poller.ErrBusy) {
-		time.Sleep(drainRetry) // the loop empties its mailbox meanwhile
-	}
-}
+func (p *Proxy) Drain() { p.askDrain() }
 
 func (p *Proxy) beginDrain() {
 	if p.drain.begun {

@@ -74,10 +74,10 @@ func (g *segment) flush(at, after int) {
 // offer takes lines of the client from the front of run, at most maxLines, as
 // far as the link has room and the client may have requests outstanding.
 func (s *session) offer(run []byte, maxLines int) (taken, lines int) {
-	lk, most := s.link, int32(s.proxy.config.MaxOutstanding)
+	lk := s.link
 	g := newSegment(run, lk.out)
 	base := lk.out.Appended()
-	for lines < maxLines && taken < len(run) && s.requests.count < most {
+	for lines < maxLines && taken < len(run) && s.mayAsk() {
 		n := g.line(taken)
 		if n > s.proxy.config.Client.MaxLine {
 			g.flush(taken, len(run))
@@ -98,6 +98,15 @@ func (s *session) offer(run []byte, maxLines int) (taken, lines int) {
 	g.flush(taken, taken)
 	s.answerHere()
 	return taken, lines
+}
+
+// mayAsk reports whether the client may have one more request outstanding. NAKs
+// whose turn has come make room first: no reply would come and do it later.
+func (s *session) mayAsk() bool {
+	if int(s.requests.count) >= s.proxy.config.MaxOutstanding {
+		s.answerHere()
+	}
+	return int(s.requests.count) < s.proxy.config.MaxOutstanding
 }
 
 // takeLine judges a client's line, without its LF, that would end at end of the

@@ -88,6 +88,8 @@ func (lk *link) moveTo(conn *poller.Conn) {
 	if lk.session.client.Ended() {
 		conn.FinishWrite()
 	}
+	lk.session.client.Resume() // the old one will not tell of room any more
+	lk.session.answered()
 }
 
 // OnOpen: the server has accepted.
@@ -102,7 +104,7 @@ func (lk *link) ReadRoom(c *poller.Conn) int {
 		lk.session.client.WantRoom(nakBytesMax)
 		return 0
 	}
-	return lk.session.client.RoomOrWake(c.Kept())
+	return readRoom(lk.session.client, c.Kept(), lk.proxy.config.Client.HighMark)
 }
 
 // OnLines passes replies on.

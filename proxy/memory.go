@@ -6,10 +6,10 @@ package proxy
 import "slices"
 
 // starves decides whether a client is not read for the sake of the others: the
-// limit is reached and the client holds at least its share. A client that holds
-// nothing is always read, so that everybody can progress.
+// limit is reached and the client holds at least its share of it. A client that
+// holds nothing is always read, so that everybody can progress.
 func starves(held, limit, sessions, own int) bool {
-	return held > limit && own > 0 && own >= held/max(sessions, 1)
+	return held > limit && own > 0 && own >= limit/max(sessions, 1)
 }
 
 // held is the memory of all buffers and records, in bytes.
@@ -25,7 +25,43 @@ func (p *Proxy) starves(s *session) bool {
 		s.starved = true
 		p.starved = append(p.starved, s)
 	}
+	s.awaitEmpty()
 	return true
+}
+
+// readRoom is how much may be read on top of what is kept, for output with the
+// given limit. A line of any length fits into empty output; in front of output
+// that waits little is kept, since the two cost memory together.
+func readRoom(out output, kept, limit int) int {
+	room := out.RoomOrWake(kept)
+	switch {
+	case room == 0:
+		return 0
+	case out.Room() == limit:
+		return limit - kept
+	case kept >= keptBytesMax:
+		out.WantRoom(limit) // that is, when nothing waits any more
+		return 0
+	}
+	return min(room, keptBytesMax-kept)
+}
+
+// output is what readRoom asks: a client's connection or a link's.
+type output interface {
+	RoomOrWake(kept int) int
+	Room() int
+	WantRoom(n int)
+}
+
+// awaitEmpty has a starving session looked at again when its output has gone.
+// To wait for memory alone would not do: others may hold it for ever.
+func (s *session) awaitEmpty() {
+	if out := s.link.out; out.Appended() > out.Written() {
+		out.WantRoom(s.proxy.config.Server.HighMark)
+	}
+	if s.client.Appended() > s.client.Written() {
+		s.client.WantRoom(s.proxy.config.Client.HighMark)
+	}
 }
 
 // feed has the starved read again once memory has been given back.

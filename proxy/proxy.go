@@ -14,7 +14,9 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"net/netip"
+	"sync"
 
 	metrics "github.com/rcrowley/go-metrics"
 	"go.uber.org/zap"
@@ -40,6 +42,7 @@ type Proxy struct {
 	maxConns  int
 	trimmer   poller.Timer
 	drain     drain
+	askDrain  func()
 }
 
 // New makes a proxy on sys, which stays the caller's. The error is about the
@@ -61,6 +64,12 @@ func New(sys poller.Sys, server Server, config Config) (*Proxy, error) {
 		stats:    stats.NewRecorder(metrics.NewRegistry(), loop.Now()),
 		maxConns: config.maxConns(loop.DescriptorLimit()),
 	}
+	// A place of its own in the mailbox: a drain must not be told "busy".
+	post, ok := loop.Mailbox().Reserve()
+	if !ok {
+		panic("proxy: the mailbox of a new loop is full")
+	}
+	p.askDrain = sync.OnceFunc(func() { post(p.beginDrain) })
 	loop.OnTurn(p.endTurn)
 	loop.Arm(&p.trimmer, (*recordTrimmer)(p), loop.Now()+int64(trimInterval))
 	return p, nil
@@ -84,15 +93,33 @@ func (p *Proxy) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
 }
 
 // Run serves until Drain has ended. Whatever is left then is closed. It is
-// called once.
-func (p *Proxy) Run() {
+// called once. The error is that there is no listener.
+func (p *Proxy) Run() error {
+	if len(p.listeners) == 0 {
+		return errors.New("proxy: Run was called before Listen")
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if p.server.Resolve != nil {
 		go p.watchName(ctx, p.server)
 	}
+	p.log.Info("forwarding", zap.String("server", p.server.Name), zap.Int("connections_max", p.maxConns), zap.Bool("strict", p.config.Strict))
 	p.loop.Run()
+	p.shut()
+	return nil
+}
+
+// shut closes what is left and logs what there was to do.
+func (p *Proxy) shut() {
+	cut := len(p.sessions)
 	p.loop.Shut()
+	p.endTurn(p.loop.Now())
+	p.log.Info("ended",
+		zap.Int64("requests", p.stats.Count(stats.MsgReq)),
+		zap.Int64("answered", p.stats.Count(stats.Answered)),
+		zap.Int64("abandoned", p.stats.Count(stats.Abandoned)),
+		zap.Int64("connections", p.stats.Count(stats.Accepts)),
+		zap.Int("connections_cut", cut))
 }
 
 // Snapshot has the loop copy its numbers, between two events. Any goroutine may

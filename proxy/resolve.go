@@ -26,24 +26,24 @@ type Server struct {
 func (p *Proxy) watchName(ctx context.Context, server Server) {
 	ticker := time.NewTicker(resolveInterval)
 	defer ticker.Stop()
-	known, failing := server.Addrs, len(server.Addrs) == 0
+	known, failing := server.Addrs, false
 	for {
+		addrs, err := resolveOnce(ctx, server)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !failing {
+			p.log.Warn("server name does not resolve, its last addresses stay", zap.String("server", server.Name), zap.Int("addresses", len(known)), zap.Error(err))
+		}
+		failing = err != nil
+		if err == nil && !slices.Equal(addrs, known) && p.loop.Mailbox().Post(func() { p.upstream.addrs = addrs }) == nil {
+			known = addrs
+			p.log.Info("server has other addresses now", zap.String("server", server.Name), zap.Stringers("addresses", addrs))
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-		}
-		addrs, err := resolveOnce(ctx, server)
-		if err != nil && !failing {
-			p.log.Warn("server name does not resolve, its last addresses stay", zap.String("server", server.Name), zap.Error(err))
-		}
-		failing = err != nil
-		if err != nil || slices.Equal(addrs, known) {
-			continue
-		}
-		if p.loop.Mailbox().Post(func() { p.upstream.addrs = addrs }) == nil {
-			known = addrs
-			p.log.Info("server has other addresses now", zap.String("server", server.Name), zap.Stringers("addresses", addrs))
 		}
 	}
 }

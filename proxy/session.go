@@ -71,7 +71,7 @@ func (s *session) ReadRoom(c *poller.Conn) int {
 	if s.proxy.starves(s) {
 		return 0
 	}
-	return min(s.link.out.RoomOrWake(c.Kept()), clientReadBytes)
+	return min(readRoom(s.link.out, c.Kept(), s.proxy.config.Server.HighMark), clientReadBytes)
 }
 
 // OnLines offers the client's lines to its link.
@@ -147,6 +147,9 @@ func (s *session) OnClose(_ *poller.Conn, why poller.Cause) {
 func (s *session) answered() {
 	if s.full && int(s.requests.count) < s.proxy.config.MaxOutstanding {
 		s.full = false
+		s.client.Resume()
+	}
+	if s.starved && s.state <= sessionFinishing && !s.proxy.starves(s) {
 		s.client.Resume()
 	}
 	if s.draining && s.state == sessionFinishing && s.requests.count == 0 {

@@ -13,14 +13,6 @@ const (
 	// firstLookup bounds the wait for the server's name at the start. Clients
 	// wait as long; later look-ups keep nobody waiting.
 	firstLookup = time.Second
-	// listenLookup bounds the look-up of the name to listen on. Without an
-	// address there is nothing to start.
-	listenLookup = 10 * time.Second
-
-	// logFlushMax is how long the end of the process waits for whoever reads
-	// stderr.
-	logFlushMax = time.Second
-
 	// lineBytesLow and lineBytesHigh bound -max-line, in bytes: a shortest
 	// request must fit, and each client may cost a buffer of the longest line.
 	lineBytesLow  = 64

@@ -8,14 +8,6 @@ const (
 	// portDefault is where Foo servers have always listened.
 	portDefault = 5151
 
-	// resolveTimeout bounds the look-up of the name to listen on. Whoever starts
-	// a server waits for it.
-	resolveTimeout = 10 * time.Second
-
-	// logFlushMax is how long the end of the process waits for whoever reads
-	// stderr.
-	logFlushMax = time.Second
-
 	// lineBytesLow and lineBytesHigh bound -max-line, in bytes: a shortest
 	// request must fit, and each client may cost a buffer of the longest line.
 	lineBytesLow  = 64

@@ -97,9 +97,6 @@ func (s *Server) Run() error {
 	if len(s.listeners) == 0 {
 		return errors.New("server: Run was called before Listen")
 	}
-	for _, listener := range s.listeners {
-		s.log.Info("listening", zap.Stringer("address", listener.Addr()))
-	}
 	s.loop.Run()
 	s.shut()
 	return nil

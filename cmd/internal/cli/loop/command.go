@@ -1,0 +1,117 @@
+package loop
+
+// This file owns the life of a command that stands on a loop: what is opened in
+// which order, what the signals do, and how it ends. It knows no server and no
+// proxy, only a Service.
+//
+//	log ─► kernel ─► service ─► listener ─► pid file ─► signals, watchdog ─► Run
+//
+// Nothing is logged before it listens, so that a command that cannot start says
+// one thing.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"fooproxy/cmd/internal/cli"
+	"fooproxy/poller"
+	"fooproxy/stats"
+)
+
+// Service is what a command serves with. Run serves until Drain, which any
+// goroutine may call, is done.
+type Service interface {
+	Loop() *poller.Loop
+	Listen(netip.AddrPort) (netip.AddrPort, error)
+	Run() error
+	Drain()
+	Snapshot(context.Context) (*stats.Snapshot, error)
+}
+
+// Command is a command line that makes sense.
+type Command struct {
+	Name    string // as errors begin
+	Listen  cli.Address
+	Level   zapcore.Level
+	PidFile string // none where it is empty
+	// Make makes the service on a kernel, with the log.
+	Make func(poller.Sys, *zap.Logger) (Service, error)
+}
+
+// Run is the whole life of the command. It gives the exit code; what cannot be
+// had is one line on stderr. SIGPIPE is ignored already.
+func (c Command) Run() (code int) {
+	SetCores(1)
+	log := cli.OpenLog(os.Stderr, c.Level)
+	defer log.Close(logFlushMax)
+	if err := c.serve(log); err != nil {
+		// Where stderr cannot be written nobody is left to tell but the exit code.
+		_, _ = fmt.Fprintf(os.Stderr, "%s: %v\n", c.Name, err)
+		return cli.ExitFailure
+	}
+	return cli.ExitOK
+}
+
+func (c Command) serve(log *cli.Log) error {
+	kernel, err := poller.NewKernel()
+	if err != nil {
+		return err
+	}
+	service, err := c.Make(kernel, log.Logger())
+	if err != nil {
+		return err
+	}
+	address, err := c.listen(service)
+	if err != nil {
+		return err
+	}
+	pidFile, err := cli.WritePidFile(c.PidFile)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := cli.WatchSignals(handlers(ctx, service, log, pidFile))
+	stopWatching := Watch(service.Loop(), log)
+	log.Logger().Info("listening", zap.Stringer("address", address), zap.Int("pid", os.Getpid()), zap.String("version", cli.Version))
+	err = service.Run()
+	stopWatching()
+	cancel()
+	signals.Stop()
+	return errors.Join(err, pidFile.Remove(), kernel.Shut())
+}
+
+// listen opens the first address of a name that has several.
+func (c Command) listen(service Service) (netip.AddrPort, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), listenLookup)
+	defer cancel()
+	addresses, err := c.Listen.Resolve(ctx)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
+	}
+	return service.Listen(addresses[0])
+}
+
+// handlers says what each signal does. ctx ends with the service.
+func handlers(ctx context.Context, service Service, log *cli.Log, pidFile *cli.PidFile) cli.SignalHandlers {
+	return cli.SignalHandlers{
+		Drain: func(signal os.Signal) {
+			log.Logger().Info("asked to end", zap.Stringer("signal", signal))
+			service.Drain()
+		},
+		Stats: func() {
+			if err := PrintStats(ctx, os.Stdout, service.Snapshot); err != nil && ctx.Err() == nil {
+				log.Logger().Warn("the statistics cannot be printed", zap.Error(err))
+			}
+		},
+		Exit: func(code int) {
+			_ = pidFile.Remove() // the exit must not wait for anything
+			os.Exit(code)
+		},
+	}
+}
