@@ -68,7 +68,11 @@ func wholeMillis(left int64) int {
 	if left <= 0 {
 		return 0
 	}
-	return int(min((left+int64(time.Millisecond)-1)/int64(time.Millisecond), waitMillisMax))
+	whole := left / int64(time.Millisecond)
+	if left%int64(time.Millisecond) > 0 {
+		whole++
+	}
+	return int(min(whole, waitMillisMax))
 }
 
 func (k *Kernel) wait(want, millis int) (int, Errno) {

@@ -22,9 +22,11 @@ type place[T any] struct {
 	value T
 }
 
-// newRing makes a ring of the next power of two at or above size.
+// newRing makes a ring of the next power of two at or above size, at least 2:
+// with one place, its turn when it is full and its turn when it is free for the
+// next value would be the same number.
 func newRing[T any](size int) *ring[T] {
-	n := uint64(1)
+	n := uint64(2)
 	for n < uint64(size) {
 		n *= 2
 	}

@@ -104,7 +104,7 @@ func (lk *link) ReadRoom(c *poller.Conn) int {
 		lk.session.client.WantRoom(nakBytesMax)
 		return 0
 	}
-	return readRoom(lk.session.client, c.Kept(), lk.proxy.config.Client.HighMark)
+	return lk.proxy.replyRoom(lk.session, readRoom(lk.session.client, c.Kept(), lk.proxy.config.Client.HighMark))
 }
 
 // OnLines passes replies on.

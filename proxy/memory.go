@@ -15,10 +15,17 @@ func starves(held, limit, sessions, own int) bool {
 // held is the memory of all buffers and records, in bytes.
 func (p *Proxy) held() int { return p.loop.Held() + p.records.held() }
 
+// short reports whether more is held than may be.
+func (p *Proxy) short() bool { return p.held() > p.config.MaxMemory }
+
+// hasShare reports whether memory is short and s holds its share of it.
+func (p *Proxy) hasShare(s *session) bool {
+	return p.short() && starves(p.held(), p.config.MaxMemory, len(p.sessions), s.held())
+}
+
 // starves reports whether s must wait for memory, and remembers that it does.
 func (p *Proxy) starves(s *session) bool {
-	held := p.held()
-	if held <= p.config.MaxMemory || !starves(held, p.config.MaxMemory, len(p.sessions), s.held()) {
+	if !p.hasShare(s) {
 		return false
 	}
 	if !s.starved {
@@ -27,6 +34,21 @@ func (p *Proxy) starves(s *session) bool {
 	}
 	s.awaitEmpty()
 	return true
+}
+
+// replyRoom bounds what may be read of the server's replies to s. Replies are
+// asked for, but a client that does not take them must not fill the memory with
+// them either.
+func (p *Proxy) replyRoom(s *session, room int) int {
+	limit := p.config.Client.HighMark
+	switch {
+	case !p.short():
+		return room
+	case s.client.Room() < limit && p.hasShare(s):
+		s.client.WantRoom(limit)
+		return 0
+	}
+	return min(room, keptBytesMax)
 }
 
 // readRoom is how much may be read on top of what is kept, for output with the

@@ -5,6 +5,7 @@ package fake
 
 import (
 	"net/netip"
+	"slices"
 
 	"fooproxy/poller"
 )
@@ -53,8 +54,8 @@ func (p *Peer) Receive() []byte {
 	p.taken = p.taken[:0]
 	for {
 		at := len(p.taken)
-		p.taken = append(p.taken, make([]byte, p.end.in.size)...)
-		n := p.end.in.pop(p.taken[at:])
+		p.taken = slices.Grow(p.taken, p.end.in.size)
+		n := p.end.in.pop(p.taken[at : at+p.end.in.size])
 		p.taken = p.taken[:at+n]
 		if n == 0 {
 			return p.taken
@@ -65,7 +66,8 @@ func (p *Peer) Receive() []byte {
 
 // ReceiveSome takes at most n bytes.
 func (p *Peer) ReceiveSome(n int) []byte {
-	p.taken = append(p.taken[:0], make([]byte, min(n, p.end.in.size))...)
+	n = min(n, p.end.in.size)
+	p.taken = slices.Grow(p.taken[:0], n)[:n]
 	p.end.in.pop(p.taken)
 	if p.end.other != nil {
 		p.end.other.cross()

@@ -1,0 +1,183 @@
+// export_test.go owns what must hold of a proxy after every turn, and what must
+// hold besides when its loop is at rest. It looks at everything and changes
+// nothing.
+
+package proxy
+
+import (
+	"fmt"
+	"slices"
+
+	"fooproxy/poller"
+	"fooproxy/stats"
+)
+
+// checkInvariants names the first thing that is wrong. It belongs to the loop's
+// goroutine, between two turns.
+func (p *Proxy) checkInvariants() error {
+	live, open := 0, 0
+	for i, s := range p.sessions {
+		if s.place != i || s.proxy != p {
+			return fmt.Errorf("session %d stands at %d of the list and believes to stand at %d", s.id, i, s.place)
+		}
+		if err := s.checkInvariants(); err != nil {
+			return fmt.Errorf("session %d: %w", s.id, err)
+		}
+		live += int(s.requests.count)
+		if s.state != sessionOver {
+			open++
+		}
+	}
+	for _, s := range p.starved {
+		if !s.starved || !slices.Contains(p.sessions, s) {
+			return fmt.Errorf("session %d is on the list of the starved without being one", s.id)
+		}
+	}
+	if live != p.records.live {
+		return fmt.Errorf("%d records are on queues, %d are in use", live, p.records.live)
+	}
+	if err := p.records.checkInvariants(); err != nil {
+		return err
+	}
+	return p.checkCounters(open)
+}
+
+func (s *session) checkInvariants() error {
+	if s.starved != slices.Contains(s.proxy.starved, s) {
+		return fmt.Errorf("starved is %v, the list says otherwise", s.starved)
+	}
+	sent := int32(0)
+	err := s.proxy.records.walk(&s.requests, clientOrder, func(r *record) error {
+		switch {
+		case r.session != s.id:
+			return fmt.Errorf("holds a request of session %d", r.session)
+		case r.state == recordSent:
+			sent++
+		case r.state != recordAnswered || r.nak == 0:
+			return fmt.Errorf("holds a record in state %d with nak %d", r.state, r.nak)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case s.state >= sessionEnding && s.requests.count != 0:
+		return fmt.Errorf("state %d with %d requests", s.state, s.requests.count)
+	case s.link == nil && s.state < sessionEnding:
+		return fmt.Errorf("state %d without a link", s.state)
+	case s.link == nil:
+		return nil
+	case s.link.session != s:
+		return fmt.Errorf("its link belongs to session %d", s.link.session.id)
+	case s.link.requests.count != sent:
+		return fmt.Errorf("%d requests were sent, the link waits for %d", sent, s.link.requests.count)
+	}
+	before := uint64(0)
+	return s.proxy.records.walk(&s.link.requests, linkOrder, func(r *record) error {
+		if r.state != recordSent || r.session != s.id {
+			return fmt.Errorf("its link holds a record of session %d in state %d", r.session, r.state)
+		}
+		if r.end <= before || r.end > s.link.out.Appended() {
+			return fmt.Errorf("a line ends at %d, behind one that ends at %d, in a stream of %d", r.end, before, s.link.out.Appended())
+		}
+		before = r.end
+		return nil
+	})
+}
+
+// walk visits a queue and compares it with what the queue says of itself.
+func (t *records) walk(q *queue, o order, visit func(*record) error) error {
+	count, last := int32(0), recordID(0)
+	for id := q.head; id != 0; id = *t.at(id).next(o) {
+		if err := visit(t.at(id)); err != nil {
+			return err
+		}
+		if count++; int(count) > t.live {
+			return fmt.Errorf("queue %d runs in a circle", o)
+		}
+		last = id
+	}
+	if count != q.count || last != q.tail {
+		return fmt.Errorf("queue %d holds %d records up to %d, and says %d up to %d", o, count, last, q.count, q.tail)
+	}
+	return nil
+}
+
+// checkInvariants compares the table's counts with its records.
+func (t *records) checkInvariants() error {
+	live := 0
+	for n, c := range t.chunks {
+		if c == nil {
+			if slices.Contains(t.open, n) {
+				return fmt.Errorf("chunk %d is gone and listed", n)
+			}
+			continue
+		}
+		used := 0
+		for i := range c.records {
+			if c.records[i].state != recordFree {
+				used++
+			}
+		}
+		room := recordsPerChunk - used
+		if n == 0 {
+			room-- // number 0 is never given
+		}
+		if c.frees != room || c.listed != (room > 0) || c.listed != slices.Contains(t.open, n) {
+			return fmt.Errorf("chunk %d has room for %d, and says %d (listed %v)", n, room, c.frees, c.listed)
+		}
+		live += used
+	}
+	if live != t.live {
+		return fmt.Errorf("%d records are in use, the table says %d", live, t.live)
+	}
+	return nil
+}
+
+// checkCounters holds the counters against each other and against what is there.
+func (p *Proxy) checkCounters(open int) error {
+	n := p.stats.Count
+	owed := 0
+	for _, s := range p.sessions {
+		// The queue was walked before, so it ends.
+		for id := s.requests.head; id != 0; id = p.records.at(id).nextClient {
+			if p.records.at(id).seq != 0 {
+				owed++
+			}
+		}
+	}
+	if got := n(stats.MsgReq) - n(stats.Answered) - n(stats.Abandoned); got != int64(owed) {
+		return fmt.Errorf("msg_req - answered - abandoned is %d, %d requests are outstanding", got, owed)
+	}
+	// A NAK made here answers a request, or is a NAK 0 beside all requests.
+	known := n(stats.Answered) + n(stats.Strays) + n(stats.NakZero)
+	if replies := n(stats.MsgAck) + n(stats.MsgNak); replies < known || replies > known+n(stats.NaksLocal) {
+		return fmt.Errorf("%d replies went to clients, answered + strays + nak_zero are %d, naks_local %d", replies, known, n(stats.NaksLocal))
+	}
+	if got := n(stats.Accepts) - n(stats.Closes); got != int64(open) {
+		return fmt.Errorf("accepts - closes is %d, %d clients are there", got, open)
+	}
+	return nil
+}
+
+// checkRest is for a loop that has nothing to do: who is not read then must have
+// a reason that will pass, and output that waits waits for the kernel.
+func (p *Proxy) checkRest() error {
+	for _, s := range p.sessions {
+		if s.state > sessionFinishing || s.link == nil {
+			continue
+		}
+		client, server := s.client, s.link.out.(*poller.Conn)
+		waits := s.full && int(s.requests.count) >= p.config.MaxOutstanding || s.starved
+		if client.Paused() && !waits && server.Room() == p.config.Server.HighMark {
+			return fmt.Errorf("session %d: the client is not read, and nothing will change that", s.id)
+		}
+		if server.Paused() && client.Room() == p.config.Client.HighMark {
+			return fmt.Errorf("session %d: the server is not read, and nothing will change that", s.id)
+		}
+		if s.owesNak() && client.Room() == p.config.Client.HighMark {
+			return fmt.Errorf("session %d: a NAK waits for nothing", s.id)
+		}
+	}
+	return nil
+}
