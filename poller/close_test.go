@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,14 +61,31 @@ func TestCloseLosesNothingOnARealSocket(t *testing.T) {
 		c.Close()
 		return a.take(run, 1)
 	}
-	l.send(client, strings.Repeat("REQ 1 unread\n", 1000))
+	var ended atomic.Bool
+	sent := make(chan struct{})
+	go func() { // it never stops to send what nobody will read
+		defer close(sent)
+		for line := []byte("REQ 1 unread\n"); !ended.Load(); {
+			if _, err := client.Write(line); err != nil {
+				return // the reading tells
+			}
+		}
+	}()
 	l.await("the connection is being closed", func() bool { return len(a.journal) > 0 })
-	l.send(client, strings.Repeat("REQ 2 unread\n", 1000))
 	got := receive(client)
-	l.await("the client has read everything", func() bool { return got.over() })
+	l.await("the client has read everything", got.over)
+	ended.Store(true)
 	if got.err != nil || got.all.Len() != len(output) || got.all.String() != output {
 		t.Fatalf("%d of %d bytes came, error %v", got.all.Len(), len(output), got.err)
 	}
+	l.await("the client sends no more", func() bool {
+		select {
+		case <-sent:
+			return true
+		default:
+			return false
+		}
+	})
 	l.must(client.CloseWrite())
 	l.await("the connection is closed", a.closed)
 	if a.why.Kind != poller.CauseClosed {
@@ -155,7 +173,14 @@ func TestDescriptorsAreClosedOnce(t *testing.T) {
 			r.kernel.Advance(time.Minute)
 		}},
 		{"abort in OnClose", func(_ *rig, _ *fake.Peer, a *actor) {
-			a.onClose = func(c *poller.Conn) { c.Abort(); c.Close(); c.Append([]byte("x")); c.FinishWrite(); c.Resume(); c.Mute() }
+			a.onClose = func(c *poller.Conn) {
+				c.Abort()
+				c.Close()
+				c.Append([]byte("x"))
+				c.FinishWrite()
+				c.Resume()
+				c.Mute()
+			}
 			a.conn.Abort()
 		}},
 		{"a failed write behind the end", func(r *rig, p *fake.Peer, a *actor) {
@@ -269,7 +294,10 @@ func TestStopReadingTakesWhatIsThereAndNoMore(t *testing.T) {
 		{"the end itself", func(_ *rig, p *fake.Peer, _ *actor) { p.SendString("REQ 1\n"); p.CloseWrite() }, "REQ 1\n", []string{"1 lines", `end ""`}},
 		{"what is kept", func(r *rig, p *fake.Peer, a *actor) {
 			most := 1
-			a.onLines = func(_ *poller.Conn, run []byte, _ int) (int, int) { defer func() { most = 9 }(); return a.take(run, most) }
+			a.onLines = func(_ *poller.Conn, run []byte, _ int) (int, int) {
+				defer func() { most = 9 }()
+				return a.take(run, most)
+			}
 			p.SendString("REQ 1\nREQ 2\nfr")
 			r.settle()
 			defer a.conn.Resume()
@@ -293,6 +321,30 @@ func TestStopReadingTakesWhatIsThereAndNoMore(t *testing.T) {
 			p.Close()
 			r.settle()
 			r.wantSaid(a, "closed: closed")
+		})
+	}
+}
+
+func TestStopReadingTakesAllThatIsThereUpToABudget(t *testing.T) {
+	for _, c := range []struct {
+		name              string
+		room, sent, least int
+	}{
+		{"in small reads", 10, 5000, 5000},
+		{"more than the budget", 64 << 10, 500_000, 10_000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, func(r *rig) { r.config.TurnBytes = 10_000 })
+			p, a := r.client()
+			p.SetFarWindow(1 << 20)
+			a.readRoom = func(*poller.Conn) int { return c.room }
+			p.SendString(numbered(c.sent/10, 10))
+			a.conn.StopReading()
+			r.settle()
+			if n := len(a.text()); n < c.least || n > max(c.least, 2*r.config.TurnBytes) {
+				t.Errorf("%d bytes were taken", n)
+			}
+			r.wantSaid(a, `end ""`)
 		})
 	}
 }

@@ -52,6 +52,10 @@ const (
 	// trimInterval is how often memory beyond that is given back.
 	trimInterval = 10 * time.Second
 
+	// judgePutOffMax is how many full batches in a row may keep the timers
+	// waiting: as many as it takes to hear of 20,000 descriptors.
+	judgePutOffMax = 40
+
 	// spareTimersMax is how many timers of former connections are kept for the
 	// next ones (48 KiB): enough for a turn that closes and opens many.
 	spareTimersMax = 1024

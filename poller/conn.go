@@ -57,17 +57,19 @@ const (
 
 // What may still be read:
 //
-//	from \ event   StopReading   one read   no lines kept   peer's FIN   Mute, Close
-//	reading        stopping      reading    reading         ended        muted
-//	stopping       stopping      stopped    stopping        ended        muted
-//	stopped        stopped       -          muted           -            muted
-//	muted          muted         muted      -               ended        muted
-//	ended          ended         -          -               -            ended
+//	from \ event   StopReading   last byte read   no lines kept   peer's FIN   Mute, Close
+//	reading        stopping      -                reading         ended        muted
+//	stopping       stopping      stopped          stopping        ended        muted
+//	stopped        stopped       -                muted           -            muted
+//	muted          muted         -                -               ended        muted
+//	ended          ended         -                -               -            ended
+//
+// The last byte is where the kernel has no more, or at the budget of one turn.
 type readState uint8
 
 const (
 	readOn       readState = iota
-	readStopping           // one more look into the kernel, then no more
+	readStopping           // what the kernel has now is read, then no more
 	readStopped            // kept lines still go on, the kernel is not read
 	readMuted              // input is not wanted; discarded while closing
 	readEnded              // the peer's FIN was read
@@ -138,6 +140,7 @@ type Conn struct {
 	stuck   int64  // since when output waits without a byte taken; 0: none waits
 	fd      int32
 	inLines uint32 // how many bytes at the front of in are whole lines
+	last    int32  // how many bytes a stopping connection may still read
 	wakeAt  int32  // OnRoom is due when so little output waits; -1: not asked for
 
 	state state
@@ -151,6 +154,7 @@ type Conn struct {
 	reset             bool // ERR was seen, or a write failed
 	paused            bool // the handler has no room
 	handing           bool // the handler looks at lines
+	closeWhenOpen     bool // Close was called while the dial was under way
 	queued, isDirty   bool // on the ready list; on the dirty list
 }
 

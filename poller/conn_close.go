@@ -8,17 +8,22 @@ package poller
 
 // Close delivers what was appended, sends FIN, discards what the peer still
 // sends, and closes. Nothing is handed over any more; OnClose comes when it is
-// done.
-func (c *Conn) Close() {
+// done. A dial with output goes on, since its output is to be delivered.
+func (c *Conn) Close() { c.closeFor(CauseClosed) }
+
+func (c *Conn) closeFor(why CauseKind) {
 	switch c.state {
 	case stateConnecting:
-		c.die(Cause{Kind: CauseClosed})
+		if c.closeWhenOpen = c.out.size() > 0; !c.closeWhenOpen {
+			c.die(Cause{Kind: why})
+		}
 	case stateOpen:
+		c.why = why
 		c.Mute()
 		c.paused = false
 		c.state = stateClosing
 		if c.write == writeFailed {
-			c.die(Cause{Kind: CauseClosed})
+			c.die(Cause{Kind: why})
 			return
 		}
 		if c.write == writeOn {
@@ -46,14 +51,14 @@ func (c *Conn) lingerFromNow() {
 
 func (c *Conn) closeIfDone() {
 	if c.state == stateClosing && c.read == readEnded && c.write == writeShut {
-		c.die(Cause{Kind: CauseClosed})
+		c.die(Cause{Kind: c.why})
 	}
 }
 
 // fail ends the connection after a system call on it did.
 func (c *Conn) fail(e Errno) {
 	if c.state == stateClosing && c.write == writeShut {
-		c.die(Cause{Kind: CauseClosed}) // all was delivered as far as we can tell
+		c.die(Cause{Kind: c.why}) // all was delivered as far as we can tell
 		return
 	}
 	c.die(Cause{Kind: CauseReset, Errno: e})
@@ -135,8 +140,8 @@ func (c *Conn) due() int64 {
 		}
 		add(c.stuck, int64(c.config.WriteTimeout))
 	case stateOpen:
-		add(c.active, int64(c.config.IdleTimeout))
-		if !c.paused {
+		if !c.paused { // who is not read cannot be blamed for silence
+			add(c.active, int64(c.config.IdleTimeout))
 			add(c.line, int64(c.config.LineTimeout))
 		}
 		add(c.stuck, int64(c.config.WriteTimeout))
@@ -152,20 +157,32 @@ func (c *Conn) Expire(now int64) {
 	case c.state == stateConnecting && over(c.since, int64(c.config.ConnectTimeout)):
 		c.die(Cause{Kind: CauseConnectTimeout})
 	case c.state == stateClosing && c.write != writeFinishing && over(c.since, int64(c.config.LingerTimeout)):
-		c.die(Cause{Kind: CauseClosed})
+		c.die(Cause{Kind: c.why})
 	case c.state >= stateDead || c.state == stateConnecting:
 	case over(c.stuck, int64(c.config.WriteTimeout)):
 		c.die(Cause{Kind: CauseWriteTimeout})
 	case c.state != stateOpen:
 	case !c.paused && over(c.line, int64(c.config.LineTimeout)):
-		c.die(Cause{Kind: CauseLineTimeout})
-	case over(c.active, int64(c.config.IdleTimeout)):
-		c.die(Cause{Kind: CauseIdleTimeout})
+		c.expel(CauseLineTimeout)
+	case !c.paused && over(c.active, int64(c.config.IdleTimeout)):
+		c.expel(CauseIdleTimeout)
 	}
-	c.returnTimer()
+	if c.timer != nil && !c.timer.Armed() {
+		c.returnTimer()
+	}
 	if c.state < stateDead {
 		c.arm()
 	}
+}
+
+// expel ends a connection that was read to its last byte: without output either
+// there is nothing that a plain close could destroy.
+func (c *Conn) expel(why CauseKind) {
+	if c.out.size() == 0 {
+		c.die(Cause{Kind: why})
+		return
+	}
+	c.closeFor(why)
 }
 
 func (c *Conn) returnTimer() {

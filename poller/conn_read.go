@@ -25,12 +25,14 @@ type Filter interface {
 // first byte is read.
 func (c *Conn) SetFilter(f Filter) { c.filter = f }
 
-// Resume lets a connection be read again whose handler had no room.
+// Resume lets a connection be read again whose handler had no room. Neither its
+// silence nor its unfinished line was the peer's fault meanwhile.
 func (c *Conn) Resume() {
-	waited := c.paused
-	c.paused = false
-	if waited && c.line > 0 {
-		c.line = c.loop.now // that the line is unfinished was not the peer's fault
+	if c.paused {
+		c.paused, c.active = false, c.loop.now
+		if c.line > 0 {
+			c.line = c.loop.now
+		}
 		c.arm()
 	}
 	c.enqueueIfAble()
@@ -51,13 +53,14 @@ func (c *Conn) enqueueIfAble() {
 // Paused reports whether the connection waits for Resume.
 func (c *Conn) Paused() bool { return c.paused }
 
-// StopReading looks into the kernel once more, hands over the whole lines that
-// are there, and then calls OnEnd. Later input is discarded at the close.
+// StopReading reads what the kernel has now, up to a turn's budget, hands over
+// the whole lines of it, and then calls OnEnd. Later input is discarded at the
+// close.
 func (c *Conn) StopReading() {
 	if c.read != readOn || c.state != stateOpen {
 		return
 	}
-	c.read = readStopping
+	c.read, c.last = readStopping, int32(c.config.TurnBytes)
 	c.canRead = true
 	c.loop.enqueue(c)
 }
@@ -134,9 +137,7 @@ func (c *Conn) readOnce(most int) int {
 	if e == EINTR {
 		return 0 // canRead stays, so the next turn reads again
 	}
-	if c.read == readStopping {
-		c.read = readStopped
-	}
+	c.countLast(n, e)
 	switch {
 	case e == eAgain:
 		c.canRead = false
@@ -156,8 +157,22 @@ func (c *Conn) readOnce(most int) int {
 	if n < most && !c.mustDrain && !c.config.ReadToEAGAIN {
 		c.canRead = false
 	}
+	if !c.canRead && c.read == readStopping {
+		c.read = readStopped
+	}
 	c.active = c.loop.now
 	return n
+}
+
+// countLast ends the reading of a stopping connection where the kernel has no
+// more, or has given as much as may be.
+func (c *Conn) countLast(n int, e Errno) {
+	if c.read != readStopping {
+		return
+	}
+	if c.last -= int32(n); e != 0 || c.last <= 0 {
+		c.read = readStopped
+	}
 }
 
 // accept takes new bytes and gives the number of lines that went on.

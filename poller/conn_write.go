@@ -60,7 +60,8 @@ func (c *Conn) RoomOrWake(kept int) int {
 }
 
 // WantRoom has OnRoom called once, when at most LowMark bytes of output wait and
-// n more would fit.
+// n more would fit. There is one such wish at a time: a later call replaces it,
+// so OnRoom must try everything that waits for room again.
 func (c *Conn) WantRoom(n int) {
 	c.wakeAt = int32(max(0, min(c.config.LowMark, c.config.HighMark-n)))
 	if c.out.size() <= int(c.wakeAt) {

@@ -196,4 +196,3 @@ func linksTo(t *testing.T, what string) (found []int) {
 	}
 	return found
 }
-

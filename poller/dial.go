@@ -58,4 +58,7 @@ func (c *Conn) open() {
 	c.arm()
 	c.handler.OnOpen(c)
 	c.markDirty()
+	if c.closeWhenOpen {
+		c.Close()
+	}
 }

@@ -126,6 +126,45 @@ func TestADialIsNotWaitedForForEver(t *testing.T) {
 	r.wantSaid(a, "closed: connect timeout")
 }
 
+func TestCloseOfADialDeliversWhatWasAppended(t *testing.T) {
+	const delay = 100 * time.Millisecond
+	for _, c := range []struct {
+		name, output string
+		answer       time.Duration
+		said         string
+	}{
+		{"with output", "REQ 1\n", delay, "open, closed: closed"},
+		{"without output", "", delay, "closed: closed"},
+		{"nobody answers", "REQ 1\n", fake.Never, "closed: connect timeout"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, func(r *rig) { r.config.ConnectTimeout = time.Second })
+			s := r.kernel.Listen(anyLoopback)
+			r.kernel.Inject(fake.CallConnect, fake.Fault{Delay: c.answer})
+			a := &actor{}
+			conn, e := r.loop.Dial(s.Addr(), &r.options, a, r.config)
+			if e != 0 {
+				t.Fatal(e)
+			}
+			conn.Append([]byte(c.output))
+			conn.Close()
+			r.pass(delay)
+			if c.said == "open, closed: closed" {
+				p := s.Accept()
+				r.wantReceived(p, c.output)
+				if !p.Ended() {
+					t.Error("no FIN")
+				}
+				p.Close()
+			}
+			r.pass(time.Second)
+			if a.said() != c.said {
+				t.Errorf("journal: %s, want %s", a.said(), c.said)
+			}
+		})
+	}
+}
+
 func TestAConnectTimeoutEndsWithTheConnect(t *testing.T) {
 	r := newRig(t, func(r *rig) { r.config.ConnectTimeout = time.Second })
 	s := r.kernel.Listen(anyLoopback)

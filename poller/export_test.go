@@ -10,6 +10,8 @@ import (
 const (
 	CallsPerServe    = callsPerServe
 	AcceptsPerTurn   = acceptsPerTurn
+	EventsPerWait    = eventsPerWait
+	JudgePutOffMax   = judgePutOffMax
 	AcceptRetry      = acceptRetry
 	AcceptComplaint  = acceptComplaint
 	MailPerTurn      = mailPerTurn
@@ -56,6 +58,10 @@ func (ln *Listener) Descriptor() int { return ln.fd }
 
 // Descriptor is the number of the eventfd.
 func (m *Mailbox) Descriptor() int { return m.fd }
+
+// NewMailbox is a mailbox without a loop, and Drain what its loop would do.
+func NewMailbox(sys Sys) *Mailbox             { return newMailbox(sys, 0, MailboxCapacity) }
+func (m *Mailbox) Drain(most int) (more bool) { return m.drain(most) }
 
 // Ring is the queue under the mailbox, for numbers.
 type Ring struct{ r *ring[int] }

@@ -17,29 +17,54 @@ import (
 	"fooproxy/poller"
 )
 
-// A lost wake-up shows as a producer that waits for ever: each waits for its
-// message to be run before it sends the next.
+// flag is a Sys of which the mailbox needs the wake-up alone. Without a system
+// call in between, the loop and a producer meet at every moment of a drain.
+type flag struct {
+	poller.Sys
+	set atomic.Bool
+}
+
+func (f *flag) Wake(int)      { f.set.Store(true) }
+func (f *flag) ClearWake(int) { f.set.Store(false) }
+
+// The second message of each round comes at a random moment of the first one's
+// drain. One that came at a wrong moment would wait for ever, since nobody posts
+// behind it.
 func TestNoWakeUpIsLost(t *testing.T) {
-	const producers, messages = 4, 3000
-	loop, stop := aside(func(*poller.Loop) error { return nil })
-	var all sync.WaitGroup
-	var order atomic.Int64
-	for range producers {
-		all.Go(func() {
-			done := make(chan struct{}, 1)
-			for range messages {
-				for loop.Mailbox().Post(func() { order.Add(1); done <- struct{}{} }) != nil {
-					runtime.Gosched()
-				}
-				<-done
+	const rounds = 300_000
+	var f flag
+	var ran atomic.Int64
+	mailbox := poller.NewMailbox(&f)
+	ended := make(chan struct{})
+	var over atomic.Bool
+	go func() { // the loop: it looks only when it was woken, or knows of more
+		defer close(ended)
+		for more := false; !over.Load(); {
+			if more || f.set.Load() {
+				more = mailbox.Drain(poller.MailPerTurn)
+			} else {
+				runtime.Gosched()
 			}
-		})
+		}
+	}()
+	random := rand.New(rand.NewPCG(7, 8))
+	message := func() { ran.Add(1) }
+	for round := range int64(rounds) {
+		fatal(t, mailbox.Post(message))
+		for range random.IntN(300) { // some hundred nanoseconds
+		}
+		fatal(t, mailbox.Post(message))
+		for spins := 1; ran.Load() < 2*round+2; spins++ {
+			if spins%1000 == 0 {
+				runtime.Gosched()
+			}
+			if spins == 1<<30 {
+				t.Fatalf("round %d: a message waits, and nobody wakes the loop", round)
+			}
+		}
 	}
-	all.Wait()
-	stop()
-	if n := order.Load(); n != producers*messages {
-		t.Errorf("%d messages were run", n)
-	}
+	over.Store(true)
+	<-ended
 }
 
 func TestManyProducersAtFullSpeed(t *testing.T) {

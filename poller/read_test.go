@@ -124,7 +124,7 @@ func TestATurnReadsNoMoreThanItsBudget(t *testing.T) {
 			flooder, fa := r.client()
 			flooder.SetFarWindow(1 << 20)
 			p, a := r.client()
-			flood := strings.Repeat(strings.Repeat("x", c.line-1)+"\n", 900<<10/c.line)
+			flood := strings.Repeat(strings.Repeat("x", c.line-1)+"\n", min(900<<10/c.line, 100*c.most))
 			flooder.SendString(flood)
 			p.SendString("REQ 1 a\n")
 			r.turn()
@@ -322,8 +322,8 @@ func TestLinesAreJudgedByTheirLengthAlone(t *testing.T) {
 		{"without an end", "a\n" + long, "a\n", true, long},
 		{"a long fragment", long[:99], "", false, ""},
 	} {
+		r := newRig(t, func(r *rig) { r.config.MaxLine = 100 })
 		for cut := 0; cut <= len(c.text); cut++ {
-			r := newRig(t, func(r *rig) { r.config.MaxLine = 100 })
 			p, a := r.client()
 			head := ""
 			a.onLong = func(_ *poller.Conn, h []byte) { head = string(h) }
@@ -335,6 +335,8 @@ func TestLinesAreJudgedByTheirLengthAlone(t *testing.T) {
 			if strings.Contains(a.said(), "long line") != c.long || !strings.HasPrefix(c.head, head) || c.long && head == "" {
 				t.Fatalf("%s, cut at %d: journal %s, head %q", c.name, cut, a.said(), head)
 			}
+			a.conn.Abort()
+			r.settle()
 		}
 	}
 }

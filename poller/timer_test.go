@@ -128,16 +128,22 @@ func TestTimeouts(t *testing.T) {
 		wait   func(r *rig, p *fake.Peer, a *actor) // begins what is not to last
 		said   string
 	}{
-		{"idle", func(c *poller.ConnConfig) { c.IdleTimeout = second },
+		{"idle after reads", func(c *poller.ConnConfig) { c.IdleTimeout = second },
 			func(r *rig, p *fake.Peer, a *actor) {
 				for range 50 {
 					p.SendString("x\n")
-					r.pass(step)
-					a.conn.Append([]byte("y\n"))
-					r.pass(step)
+					r.pass(2 * step)
 				}
 			},
 			func(_ *rig, p *fake.Peer, _ *actor) { p.SendString("x\n") }, "closed: idle timeout"},
+		{"idle after writes", func(c *poller.ConnConfig) { c.IdleTimeout = second },
+			func(r *rig, p *fake.Peer, a *actor) {
+				for range 50 {
+					a.conn.Append([]byte("y\n"))
+					r.pass(2 * step)
+				}
+			},
+			func(_ *rig, _ *fake.Peer, a *actor) { a.conn.Append([]byte("y\n")) }, "closed: idle timeout"},
 		{"line", func(c *poller.ConnConfig) { c.LineTimeout = second },
 			func(r *rig, p *fake.Peer, _ *actor) {
 				for range 50 {
@@ -162,13 +168,12 @@ func TestTimeouts(t *testing.T) {
 		{"write", func(c *poller.ConnConfig) { c.WriteTimeout = second },
 			func(r *rig, p *fake.Peer, a *actor) {
 				p.SetWindow(10)
-				a.conn.Append(make([]byte, 17_000))
-				for range 100 {
+				a.conn.Append(make([]byte, 2000))
+				for range 100 { // some bytes go every few steps, never all
 					r.pass(step)
-					p.Receive()
+					p.ReceiveSome(10)
 				}
 				p.SetWindow(100_000)
-				p.Receive()
 				r.pass(10 * second)
 			},
 			func(_ *rig, p *fake.Peer, a *actor) {
@@ -187,7 +192,10 @@ func TestTimeouts(t *testing.T) {
 			func(_ *rig, p *fake.Peer, a *actor) { a.conn.Close() }, "closed: closed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, func(r *rig) { c.config(r.config) })
+			r := newRig(t, func(r *rig) {
+				c.config(r.config)
+				r.options.NotSentLowat = 90
+			})
 			p, a := r.client()
 			c.live(r, p, a)
 			if a.closed() {
@@ -203,6 +211,21 @@ func TestTimeouts(t *testing.T) {
 			r.wantSaid(a, c.said)
 		})
 	}
+}
+
+func TestALineThatGrowsIsNotYoungerForIt(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.config.LineTimeout = time.Second })
+	p, a := r.client()
+	for range 9 {
+		p.SendString("x")
+		r.pass(100 * time.Millisecond)
+	}
+	if a.closed() {
+		t.Fatalf("journal: %s", a.said())
+	}
+	p.SendString("x")
+	r.pass(100 * time.Millisecond)
+	r.wantSaid(a, "closed: line timeout")
 }
 
 func TestAnUnfinishedLineIsNotBlamedOnWhoIsNotRead(t *testing.T) {
@@ -226,6 +249,96 @@ func TestAnUnfinishedLineIsNotBlamedOnWhoIsNotRead(t *testing.T) {
 	a.conn.Resume()
 	r.pass(2 * time.Second)
 	r.wantSaid(a, "closed: line timeout")
+}
+
+func TestSilenceIsNotBlamedOnWhoIsNotRead(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.config.IdleTimeout = time.Second })
+	p, a := r.client()
+	a.conn.Pause()
+	p.SendString("REQ 1\n")
+	r.pass(time.Minute)
+	if a.closed() {
+		t.Fatalf("journal: %s", a.said())
+	}
+	a.conn.Resume()
+	r.settle()
+	r.wantLines(a, "REQ 1\n")
+	r.pass(time.Second)
+	r.wantSaid(a, "closed: idle timeout")
+}
+
+func TestATimeoutStillDeliversWhatWaits(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		config func(c *poller.ConnConfig)
+		said   string
+	}{
+		{"idle", func(c *poller.ConnConfig) { c.IdleTimeout = time.Second }, "closed: idle timeout"},
+		{"line", func(c *poller.ConnConfig) { c.LineTimeout = time.Second }, "closed: line timeout"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, func(r *rig) { c.config(r.config); r.options.NotSentLowat = 100 })
+			p, a := r.client()
+			p.SetWindow(0)
+			text := numbered(50, 10)
+			a.conn.Append([]byte(text))
+			p.SendString("frag")
+			r.settle()
+			r.pass(time.Minute)
+			if a.closed() {
+				t.Fatalf("journal: %s", a.said())
+			}
+			p.SetWindow(1000)
+			r.settle()
+			r.wantReceived(p, text)
+			if !p.Ended() {
+				t.Error("no FIN")
+			}
+			p.Close()
+			r.settle()
+			r.wantSaid(a, c.said)
+		})
+	}
+}
+
+// After a stop of the whole process more has arrived than one batch tells.
+func TestNobodyIsLateBecauseTheLoopWas(t *testing.T) {
+	const clients = 2*poller.EventsPerWait + 10
+	r := newRig(t, func(r *rig) { r.config.IdleTimeout = time.Second })
+	r.kernel.Limit = 10 * clients
+	var peers []*fake.Peer
+	for range clients {
+		peers = append(peers, r.kernel.Dial(r.listener.Addr()))
+	}
+	r.settle()
+	for _, p := range peers {
+		p.SendString("REQ 1\n")
+	}
+	r.kernel.Advance(time.Minute)
+	r.settle()
+	for i, a := range r.accepted {
+		if a.said() != "1 lines" {
+			t.Fatalf("client %d: %s", i, a.said())
+		}
+	}
+}
+
+func TestTimersArePutOffOnlySoOften(t *testing.T) {
+	r := newRig(t)
+	_, a := r.client()
+	var timer poller.Timer
+	b := &bell{}
+	r.loop.Arm(&timer, b, r.sys.Now())
+	turns := 0
+	for ; len(b.rang) == 0; turns++ {
+		for range poller.EventsPerWait {
+			r.sys.Tell(a.conn.Descriptor(), poller.MaskOut)
+		}
+		r.turn()
+	}
+	if turns < 2 || turns > poller.JudgePutOffMax+1 {
+		t.Errorf("rang after %d turns", turns)
+	}
 }
 
 func TestTimersAreArmedOnlyForWhatIsDue(t *testing.T) {

@@ -55,6 +55,23 @@ const (
 	resolveInterval = 10 * time.Second
 	resolveTimeout  = 5 * time.Second
 
+	// favourTime is how long one client may be read although memory is short,
+	// because only that can free what it holds.
+	favourTime = time.Second
+
+	// shortageRetry is how often those ask again who wait for memory or for a
+	// descriptor.
+	shortageRetry = 100 * time.Millisecond
+	// complaintInterval bounds each kind of complaint about a lasting state.
+	complaintInterval = time.Second
+	// lossGather is how long the losses of one server's death are gathered into
+	// one line of the log.
+	lossGather = 100 * time.Millisecond
+
+	// recordsPerLine is how many records may be looked through for the price of
+	// one line of the turn's budget: about the time it takes to forward one.
+	recordsPerLine = 32
+
 	// recordsPerChunk is the unit in which records are allocated: 12 KiB.
 	recordsPerChunk = 256
 	// spareChunks is how many empty chunks are kept when records are trimmed.
@@ -71,8 +88,8 @@ type Config struct {
 	// MaxOutstanding is how many requests of one client may be outstanding;
 	// above it the client is not read.
 	MaxOutstanding int
-	// MaxConns is how many clients are served at once; 0 derives it from the
-	// descriptor limit. Above it the listener waits.
+	// MaxConns is how many clients are served at once, as far as the descriptor
+	// limit allows; 0 derives it from that. Above it the listener waits.
 	MaxConns int
 	// MaxMemory bounds the buffers and records of all connections, in bytes.
 	// Above it the clients that hold the most are not read.
@@ -112,21 +129,34 @@ func defaultMaxMemory(limit int64) int {
 // check refuses what cannot work.
 func (c *Config) check() error {
 	switch {
-	case c.Client.HighMark < c.Client.MaxLine || c.Server.HighMark < c.Server.MaxLine:
-		return fmt.Errorf("the output limit (%d bytes) must hold the longest line (%d bytes)", min(c.Client.HighMark, c.Server.HighMark), c.Client.MaxLine)
 	case c.MaxOutstanding < 1:
 		return errors.New("at least one request must be allowed to be outstanding")
-	case c.MaxConns < 0 || c.MaxMemory < 1:
+	case c.MaxConns < 0 || c.MaxMemory < 1 || c.Drain < 0:
 		return errors.New("limits must be positive")
+	}
+	return errors.Join(checkSide("client", &c.Client), checkSide("server", &c.Server))
+}
+
+// checkSide refuses what cannot work for one side's connections.
+func checkSide(side string, c *poller.ConnConfig) error {
+	switch {
+	case c.MaxLine < 1 || c.TurnBytes < 1 || c.TurnLines < 1 || c.LowMark < 0:
+		return fmt.Errorf("%s side: limits must be positive", side)
+	case c.HighMark < c.MaxLine:
+		return fmt.Errorf("%s side: the output limit (%d bytes) must hold the longest line (%d bytes)", side, c.HighMark, c.MaxLine)
+	case c.LowMark > c.HighMark:
+		return fmt.Errorf("%s side: reading cannot resume at %d bytes of output where %d are the limit", side, c.LowMark, c.HighMark)
 	}
 	return nil
 }
 
 // maxConns derives the number of clients from the descriptor limit, so that
-// this limit bites before the kernel's does.
+// this limit bites before the kernel's does. More than that is never served: a
+// client without a descriptor for its server would have to be closed.
 func (c *Config) maxConns(descriptors int) int {
+	most := max(1, (descriptors-descriptorsKept)/descriptorsPerSession)
 	if c.MaxConns > 0 {
-		return c.MaxConns
+		return min(c.MaxConns, most)
 	}
-	return max(1, (descriptors-descriptorsKept)/descriptorsPerSession)
+	return most
 }

@@ -20,7 +20,7 @@
 //
 //	ACK, NAK with a record        the oldest of that Seq is answered
 //	ACK, NAK without one          counted as a stray
-//	NAK 0                         counted
+//	NAK 0                         counted as such
 //	anything else                 counted as invalid
 
 package proxy
@@ -79,11 +79,6 @@ func (s *session) offer(run []byte, maxLines int) (taken, lines int) {
 	base := lk.out.Appended()
 	for lines < maxLines && taken < len(run) && s.mayAsk() {
 		n := g.line(taken)
-		if n > s.proxy.config.Client.MaxLine {
-			g.flush(taken, len(run))
-			s.refuseLongLine()
-			return len(run), lines + 1
-		}
 		if !g.fits(taken, taken+n) {
 			lk.out.WantRoom(n)
 			break
@@ -183,6 +178,8 @@ func (s *session) answerHere() {
 		if r.seq != 0 {
 			p.stats.Add(stats.Answered, 1)
 			p.stats.Latency(p.loop.Now() - r.arrived)
+		} else {
+			p.stats.Add(stats.NakZero, 1)
 		}
 		closes := r.nak == nakLineTooLong
 		p.records.remove(&s.requests, clientOrder, id)
@@ -198,20 +195,14 @@ func (s *session) answerHere() {
 func (lk *link) reply(run []byte, maxLines int) (taken, lines int) {
 	s := lk.session
 	g := newSegment(run, clientOutput{s})
-	for lines < maxLines && taken < len(run) && !s.owesNak() {
+	for lines < maxLines && taken < len(run) && s.state <= sessionFinishing && !s.owesNak() {
 		n := g.line(taken)
-		if n > lk.proxy.config.Server.MaxLine {
-			g.flush(taken, taken)
-			lk.relayRest(run[taken:])
-			return len(run), lines + 1
-		}
 		if !g.fits(taken, taken+n) {
 			s.client.WantRoom(n)
 			break
 		}
-		lk.takeReply(run[taken : taken+n-1])
+		lines += lk.takeReply(run[taken : taken+n-1])
 		taken += n
-		lines++
 		if s.owesNak() {
 			g.flush(taken, taken)
 			s.answerHere()
@@ -228,27 +219,30 @@ func (s *session) owesNak() bool {
 	return s.requests.head != 0 && s.proxy.records.at(s.requests.head).state == recordAnswered
 }
 
-// takeReply counts a server's line, without its LF, and answers its request.
-func (lk *link) takeReply(line []byte) {
+// takeReply counts a server's line, without its LF, and answers its request. It
+// gives what that costs of the turn's budget, in lines: a server that answers
+// out of order, or nobody, has its replies looked for among all that wait.
+func (lk *link) takeReply(line []byte) (cost int) {
 	p := lk.proxy
 	m, err := foo.Parse(line)
 	switch {
 	case err == foo.ErrNakZero:
 		p.stats.Add(stats.MsgNak, 1)
 		p.stats.Add(stats.NakZero, 1)
-		return
+		return 1
 	case err != nil || m.Type == foo.REQ:
 		p.stats.Add(stats.LinesInvalid, 1)
-		return
+		return 1
 	case m.Type == foo.ACK:
 		p.stats.Add(stats.MsgAck, 1)
 	default:
 		p.stats.Add(stats.MsgNak, 1)
 	}
-	id := p.records.find(&lk.requests, m.Seq)
+	id, passed := p.records.find(&lk.requests, m.Seq)
+	cost = 1 + passed/recordsPerLine
 	if id == 0 {
 		p.stats.Add(stats.Strays, 1)
-		return
+		return cost
 	}
 	r := p.records.at(id)
 	p.stats.Add(stats.Answered, 1)
@@ -258,6 +252,7 @@ func (lk *link) takeReply(line []byte) {
 	}
 	p.records.remove(&lk.session.requests, clientOrder, id)
 	p.records.put(id)
+	return cost
 }
 
 // detach lets go what is outstanding: the server is gone, or the client is.

@@ -172,6 +172,7 @@ func TestMaxConnsIsDerivedFromTheDescriptorLimit(t *testing.T) {
 		{0, 0, 1}, // one client must be possible
 		{7, 20_000, 7},
 		{1, 64, 1},
+		{1000, 64, 16}, // more would leave clients without a server
 	}
 	for _, c := range cases {
 		config := Config{MaxConns: c.given}

@@ -47,33 +47,38 @@ type link struct {
 	open     bool
 }
 
-// dial gives the session its link. It reports false where no address of the
-// server could even be tried.
-func (s *session) dial() bool {
+// dial gives the session its link. Where no address of the server could even be
+// tried the session ends; where we are short of descriptors it waits for one.
+func (s *session) dial() {
 	lk := &link{proxy: s.proxy, session: s, untried: s.proxy.upstream.addrs}
-	if !lk.dialNext(poller.Cause{Kind: poller.CauseRefused}) {
-		return false
+	why, ok := lk.dialNext(poller.Cause{Kind: poller.CauseRefused})
+	switch {
+	case ok:
+		s.link = lk
+		s.client.Resume()
+	case isShortage(why.Errno):
+		s.proxy.awaitDescriptor(s, why.Errno)
+	default:
+		s.proxy.upstream.failed(why)
+		s.end()
 	}
-	s.link = lk
-	return true
 }
 
 // dialNext tries the next address, after the one before was lost for the given
-// reason. It reports false where there is none left.
-func (lk *link) dialNext(why poller.Cause) bool {
-	p := lk.proxy
+// reason. Where there is none left, the last reason is given.
+func (lk *link) dialNext(before poller.Cause) (why poller.Cause, ok bool) {
+	p, why := lk.proxy, before
 	for len(lk.untried) > 0 {
 		addr := lk.untried[0]
 		lk.untried = lk.untried[1:]
 		conn, e := p.loop.Dial(addr, &p.config.Socket, lk, &p.config.Server)
 		if e == 0 {
 			lk.moveTo(conn)
-			return true
+			return why, true
 		}
 		why = poller.Cause{Kind: poller.CauseRefused, Errno: e}
 	}
-	p.upstream.failed(p.log, why)
-	return false
+	return why, false
 }
 
 // moveTo gives the link another connection. What waits for the old one goes on:
@@ -95,7 +100,7 @@ func (lk *link) moveTo(conn *poller.Conn) {
 // OnOpen: the server has accepted.
 func (lk *link) OnOpen(*poller.Conn) {
 	lk.open = true
-	lk.proxy.upstream.reached(lk.proxy.log)
+	lk.proxy.upstream.reached()
 }
 
 // ReadRoom lets the server be read as far as the client has room.
@@ -104,7 +109,7 @@ func (lk *link) ReadRoom(c *poller.Conn) int {
 		lk.session.client.WantRoom(nakBytesMax)
 		return 0
 	}
-	return lk.proxy.replyRoom(lk.session, readRoom(lk.session.client, c.Kept(), lk.proxy.config.Client.HighMark))
+	return lk.proxy.replyRoom(lk.session, c.Kept())
 }
 
 // OnLines passes replies on.
@@ -121,6 +126,7 @@ func (lk *link) relayRest(rest []byte) {
 		lk.proxy.stats.Add(stats.LinesInvalid, 1)
 		lk.session.toClient(rest)
 	}
+	lk.proxy.upstream.ended(int(lk.requests.count))
 	lk.session.end()
 	lk.out.Abort() // what its server did not read before it ended is of no use to it
 }
@@ -135,8 +141,14 @@ func (lk *link) OnRoom(*poller.Conn) { lk.session.client.Resume() }
 // OnClose: the connection to the server is gone, or was never made.
 func (lk *link) OnClose(_ *poller.Conn, why poller.Cause) {
 	s := lk.session
-	if !lk.open && s.state <= sessionFinishing && lk.dialNext(why) {
-		return
+	if s.state <= sessionFinishing && why.Kind != poller.CauseShutdown {
+		if lk.open {
+			lk.proxy.upstream.ended(int(lk.requests.count))
+		} else if why, ok := lk.dialNext(why); ok {
+			return
+		} else {
+			lk.proxy.upstream.failed(why)
+		}
 	}
 	s.end()
 	s.link = nil

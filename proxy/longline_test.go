@@ -40,7 +40,7 @@ func TestTheLongestLineIsForwardedAndOneByteMoreIsRefused(t *testing.T) {
 					g.hears(server, "")
 					g.hears(client, "NAK 0 line too long\n")
 					g.ended(client)
-					g.numbers().expect(t, numbers{"lines_invalid": 1, "msg_req": 0, "naks_local": 1, "msg_nak": 1, "nak_zero": 0})
+					g.numbers().expect(t, numbers{"lines_invalid": 1, "msg_req": 0, "naks_local": 1, "msg_nak": 1, "nak_zero": 1})
 				})
 			}
 		}

@@ -6,8 +6,7 @@ package proxy
 import "slices"
 
 // starves decides whether a client is not read for the sake of the others: the
-// limit is reached and the client holds at least its share of it. A client that
-// holds nothing is always read, so that everybody can progress.
+// limit is reached and the client holds at least its share of it.
 func starves(held, limit, sessions, own int) bool {
 	return held > limit && own > 0 && own >= limit/max(sessions, 1)
 }
@@ -15,46 +14,79 @@ func starves(held, limit, sessions, own int) bool {
 // held is the memory of all buffers and records, in bytes.
 func (p *Proxy) held() int { return p.loop.Held() + p.records.held() }
 
-// short reports whether more is held than may be.
-func (p *Proxy) short() bool { return p.held() > p.config.MaxMemory }
-
 // hasShare reports whether memory is short and s holds its share of it.
 func (p *Proxy) hasShare(s *session) bool {
-	return p.short() && starves(p.held(), p.config.MaxMemory, len(p.sessions), s.held())
+	held := p.held()
+	return held > p.config.MaxMemory && starves(held, p.config.MaxMemory, len(p.sessions), s.held())
 }
 
-// starves reports whether s must wait for memory, and remembers that it does.
-func (p *Proxy) starves(s *session) bool {
-	if !p.hasShare(s) {
+// awaitMemory reports whether s must wait for memory, and has it read again when
+// that may have changed.
+func (p *Proxy) awaitMemory(s *session) bool {
+	if !p.hasShare(s) || p.favours(s) {
 		return false
 	}
 	if !s.starved {
 		s.starved = true
 		p.starved = append(p.starved, s)
 	}
-	s.awaitEmpty()
+	p.armShortage()
 	return true
 }
 
-// replyRoom bounds what may be read of the server's replies to s. Replies are
-// asked for, but a client that does not take them must not fill the memory with
-// them either.
-func (p *Proxy) replyRoom(s *session, room int) int {
-	limit := p.config.Client.HighMark
-	switch {
-	case !p.short():
-		return room
-	case s.client.Room() < limit && p.hasShare(s):
-		s.client.WantRoom(limit)
-		return 0
+// favours lets one client through that holds the beginning of a line and nothing
+// else: only reading on can free that memory. It is one at a time, so that the
+// limit is exceeded by no more than a line, and for a bounded time, since the
+// client may not send the rest.
+func (p *Proxy) favours(s *session) bool {
+	if p.favoured == nil && s.onlyReads() {
+		p.favoured, p.favouredUntil = s, p.loop.Now()+int64(favourTime)
 	}
-	return min(room, keptBytesMax)
+	return p.favoured == s
+}
+
+// onlyReads reports whether nothing of the session is under way to anybody.
+func (s *session) onlyReads() bool {
+	return s.requests.count == 0 && s.client.Appended() == s.client.Written() && s.link.out.Appended() == s.link.out.Written()
+}
+
+// feed is called after every turn: it has the starved read again once memory has
+// been given back, or once the favoured one has had its turn.
+func (p *Proxy) feed(now int64) {
+	over := false
+	if s := p.favoured; s != nil && (s.client.Kept() == 0 || now >= p.favouredUntil) {
+		p.favoured, over = nil, true
+	}
+	if over || len(p.starved) > 0 && float64(p.held()) <= float64(p.config.MaxMemory)*memoryResume {
+		p.resumeStarved()
+	}
+}
+
+// resumeStarved has everybody ask again.
+func (p *Proxy) resumeStarved() {
+	for i, s := range p.starved {
+		p.starved[i] = nil
+		s.starved = false
+		s.client.Resume()
+	}
+	p.starved = p.starved[:0]
+}
+
+// forgetStarved takes a session off the list whose client is not read any more.
+func (p *Proxy) forgetStarved(s *session) {
+	if p.favoured == s {
+		p.favoured = nil
+	}
+	if s.starved {
+		s.starved = false
+		p.starved = slices.DeleteFunc(p.starved, func(x *session) bool { return x == s })
+	}
 }
 
 // readRoom is how much may be read on top of what is kept, for output with the
 // given limit. A line of any length fits into empty output; in front of output
 // that waits little is kept, since the two cost memory together.
-func readRoom(out output, kept, limit int) int {
+func readRoom(out transport, kept, limit int) int {
 	room := out.RoomOrWake(kept)
 	switch {
 	case room == 0:
@@ -68,40 +100,18 @@ func readRoom(out output, kept, limit int) int {
 	return min(room, keptBytesMax-kept)
 }
 
-// output is what readRoom asks: a client's connection or a link's.
-type output interface {
-	RoomOrWake(kept int) int
-	Room() int
-	WantRoom(n int)
-}
-
-// awaitEmpty has a starving session looked at again when its output has gone.
-// To wait for memory alone would not do: others may hold it for ever.
-func (s *session) awaitEmpty() {
-	if out := s.link.out; out.Appended() > out.Written() {
-		out.WantRoom(s.proxy.config.Server.HighMark)
+// replyRoom bounds what may be read of the server's replies to s. Replies are
+// asked for, but a client that does not take them must not fill the memory with
+// them either.
+func (p *Proxy) replyRoom(s *session, kept int) int {
+	limit := p.config.Client.HighMark
+	room := readRoom(s.client, kept, limit)
+	if p.held() <= p.config.MaxMemory {
+		return room
 	}
-	if s.client.Appended() > s.client.Written() {
-		s.client.WantRoom(s.proxy.config.Client.HighMark)
+	if s.client.Room() < limit && p.hasShare(s) {
+		s.client.WantRoom(limit)
+		return 0
 	}
-}
-
-// feed has the starved read again once memory has been given back.
-func (p *Proxy) feed() {
-	if len(p.starved) == 0 || float64(p.held()) > float64(p.config.MaxMemory)*memoryResume {
-		return
-	}
-	for _, s := range p.starved {
-		s.starved = false
-		s.client.Resume()
-	}
-	clear(p.starved)
-	p.starved = p.starved[:0]
-}
-
-// forget takes a session that is gone off the list.
-func (p *Proxy) forgetStarved(s *session) {
-	if s.starved {
-		p.starved = slices.DeleteFunc(p.starved, func(x *session) bool { return x == s })
-	}
+	return min(room, keptBytesMax)
 }

@@ -34,7 +34,6 @@ type Proxy struct {
 	upstream  upstream
 	listeners []*poller.Listener
 	sessions  []*session
-	starved   []*session // not read for want of memory
 	records   records
 	stats     *stats.Recorder
 	stale     uint64 // the loop's, as far as it is in stats
@@ -43,6 +42,13 @@ type Proxy struct {
 	trimmer   poller.Timer
 	drain     drain
 	askDrain  func()
+
+	starved       []*session // not read for want of memory
+	favoured      *session   // read nevertheless
+	favouredUntil int64
+	undialled     []*session   // waiting for a descriptor
+	shortage      poller.Timer // when they ask again
+	complain      int64        // no complaint about descriptors before
 }
 
 // New makes a proxy on sys, which stays the caller's. The error is about the
@@ -60,7 +66,7 @@ func New(sys poller.Sys, server Server, config Config) (*Proxy, error) {
 		log:      config.Log,
 		loop:     loop,
 		server:   server,
-		upstream: upstream{name: server.Name, addrs: server.Addrs},
+		upstream: upstream{name: server.Name, addrs: server.Addrs, loop: loop, log: config.Log},
 		stats:    stats.NewRecorder(metrics.NewRegistry(), loop.Now()),
 		maxConns: config.maxConns(loop.DescriptorLimit()),
 	}
@@ -113,7 +119,7 @@ func (p *Proxy) Run() error {
 func (p *Proxy) shut() {
 	cut := len(p.sessions)
 	p.loop.Shut()
-	p.endTurn(p.loop.Now())
+	p.stats.EndTurn(p.loop.Now())
 	p.log.Info("ended",
 		zap.Int64("requests", p.stats.Count(stats.MsgReq)),
 		zap.Int64("answered", p.stats.Count(stats.Answered)),
@@ -140,7 +146,7 @@ func (p *Proxy) endTurn(now int64) {
 		p.stats.Add(stats.EventsStale, int64(stale-p.stale))
 		p.stale = stale
 	}
-	p.feed()
+	p.feed(now)
 	p.stats.EndTurn(now)
 	p.endDrain()
 }
@@ -163,9 +169,7 @@ func (p *Proxy) OnAccepted(c *poller.Conn, h poller.Handler) {
 	if len(p.sessions) >= p.maxConns {
 		p.pauseListeners()
 	}
-	if !s.dial() {
-		s.end()
-	}
+	s.dial()
 	if p.drain.begun {
 		s.drain()
 	}
@@ -183,7 +187,6 @@ func (p *Proxy) freeSession(s *session) {
 	p.sessions[s.place].place = s.place
 	p.sessions[last] = nil
 	p.sessions = p.sessions[:last]
-	p.forgetStarved(s)
 	if last < p.maxConns {
 		for _, l := range p.listeners {
 			l.Resume()

@@ -192,12 +192,13 @@ func (t *records) remove(q *queue, o order, id recordID) (first bool) {
 }
 
 // find is the oldest record of a link's queue with the given Seq, 0 where there
-// is none.
-func (t *records) find(q *queue, linkSeq uint64) recordID {
-	for id := q.head; id != 0; id = t.at(id).nextLink {
+// is none, and how many others stand before it.
+func (t *records) find(q *queue, linkSeq uint64) (id recordID, passed int) {
+	for id = q.head; id != 0; id = t.at(id).nextLink {
 		if t.at(id).linkSeq == linkSeq {
-			return id
+			return id, passed
 		}
+		passed++
 	}
-	return 0
+	return 0, passed
 }

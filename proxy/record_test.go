@@ -97,7 +97,7 @@ func runRecords(random *rand.Rand, steps int) error {
 			table.put(id)
 		}
 		seq := uint64(random.IntN(52))
-		if got := table.find(&links[i], seq); got != w.find(seq) {
+		if got, _ := table.find(&links[i], seq); got != w.find(seq) {
 			return fmt.Errorf("Seq %d is found at %d, not at %d", seq, got, w.find(seq))
 		}
 		if err := table.compare(&clients[i], clientOrder, w.client); err != nil {

@@ -47,7 +47,7 @@ type session struct {
 	full       bool // not read, since too many requests are outstanding
 }
 
-// enter changes the state, and panics where the table above has no way.
+// enter changes the state, and panics on a way back: the table above has none.
 func (s *session) enter(next sessionState) {
 	if next <= s.state {
 		panic("session: there is no way back")
@@ -68,7 +68,7 @@ func (s *session) ReadRoom(c *poller.Conn) int {
 		s.full = true
 		return 0
 	}
-	if s.proxy.starves(s) {
+	if s.proxy.awaitMemory(s) {
 		return 0
 	}
 	return min(readRoom(s.link.out, c.Kept(), s.proxy.config.Server.HighMark), clientReadBytes)
@@ -132,8 +132,12 @@ func (s *session) OnRoom(*poller.Conn) {
 func (s *session) OnClose(_ *poller.Conn, why poller.Cause) {
 	p := s.proxy
 	p.stats.Add(stats.Closes, 1)
-	p.log.Debug("client closed", zap.Stringer("client", s.peer), zap.Uint32("session", s.id), zap.Stringer("why", why))
+	if ce := p.log.Check(zap.DebugLevel, "client closed"); ce != nil {
+		ce.Write(zap.Stringer("client", s.peer), zap.Uint32("session", s.id), zap.Stringer("why", why))
+	}
 	s.enter(sessionOver)
+	p.forgetStarved(s)
+	p.forgetUndialled(s)
 	if s.link == nil {
 		p.freeSession(s)
 		return
@@ -149,9 +153,6 @@ func (s *session) answered() {
 		s.full = false
 		s.client.Resume()
 	}
-	if s.starved && s.state <= sessionFinishing && !s.proxy.starves(s) {
-		s.client.Resume()
-	}
 	if s.draining && s.state == sessionFinishing && s.requests.count == 0 {
 		s.finishDrain()
 	}
@@ -163,7 +164,7 @@ func (s *session) toClient(p []byte) {
 	s.client.Append(p)
 }
 
-// clientOutput is a session as the outlet of replies.
+// clientOutput is a session as the outlet of replies, which are counted.
 type clientOutput struct{ *session }
 
 func (o clientOutput) Append(p []byte) { o.toClient(p) }
@@ -177,6 +178,8 @@ func (s *session) end() {
 		return
 	}
 	s.enter(sessionEnding)
+	s.proxy.forgetStarved(s)
+	s.proxy.forgetUndialled(s)
 	s.client.Close()
 	s.detach()
 	if s.link != nil {

@@ -124,18 +124,19 @@ func TestAStarvedClientIsReadAgainWhenItHoldsNothing(t *testing.T) {
 	g, victim, server := starve(t)
 	server.SetWindow(64 << 10)
 	for round := 0; len(server.Receive()) > 0 || round < 3; round++ {
-		g.settle()
+		g.pass(shortageRetry)
 	}
 	for i := 1; i <= 80; i++ {
 		g.says(server, fmt.Sprintf("ACK %d\n", i))
 	}
 	for round := 0; len(server.Receive()) > 0 || round < 3; round++ {
-		g.settle()
+		g.pass(shortageRetry)
 	}
 	if g.proxy.held() < g.proxy.config.MaxMemory*9/10 {
 		t.Fatalf("the hogs hold only %d bytes", g.proxy.held())
 	}
 	g.says(victim, "REQ 81 z\n")
+	g.pass(shortageRetry)
 	g.hears(server, "REQ 81 z\n")
 }
 

@@ -1,5 +1,6 @@
-// upstream.go owns what is known of the server: its addresses, and whether it
-// was reached the last time. It dials nothing.
+// upstream.go owns what is known of the server: its addresses, whether it was
+// reached the last time, and which losses have not been reported. It dials
+// nothing.
 
 package proxy
 
@@ -16,19 +17,26 @@ type upstream struct {
 	name  string
 	addrs []netip.AddrPort
 	down  bool
+
+	loop         *poller.Loop
+	log          *zap.Logger
+	report       poller.Timer // when the losses below are logged
+	reported     int64        // when losses were logged last
+	lost         int          // connections that the server ended with requests outstanding
+	lostRequests int
 }
 
 // reached notes a connection that stands.
-func (u *upstream) reached(log *zap.Logger) {
+func (u *upstream) reached() {
 	if u.down {
 		u.down = false
-		log.Info("server reachable again", zap.String("server", u.name))
+		u.log.Info("server reachable again", zap.String("server", u.name))
 	}
 }
 
 // failed notes that no address could be reached. It is logged once per change:
 // every client meets the same fact.
-func (u *upstream) failed(log *zap.Logger, why poller.Cause) {
+func (u *upstream) failed(why poller.Cause) {
 	if u.down {
 		return
 	}
@@ -37,5 +45,25 @@ func (u *upstream) failed(log *zap.Logger, why poller.Cause) {
 	if len(u.addrs) == 0 {
 		reason = "its name does not resolve"
 	}
-	log.Warn("server not reachable, clients are closed", zap.String("server", u.name), zap.String("why", reason))
+	u.log.Warn("server not reachable, clients are closed", zap.String("server", u.name), zap.String("why", reason))
+}
+
+// ended notes that the server ended a connection. Losses are gathered for a
+// moment, since a server that dies loses all its clients at once.
+func (u *upstream) ended(outstanding int) {
+	if outstanding == 0 {
+		return
+	}
+	u.lost++
+	u.lostRequests += outstanding
+	if !u.report.Armed() {
+		now := u.loop.Now()
+		u.loop.Arm(&u.report, u, max(now+int64(lossGather), u.reported+int64(complaintInterval)))
+	}
+}
+
+// Expire implements poller.Expirer: it reports the losses.
+func (u *upstream) Expire(now int64) {
+	u.log.Warn("server ended connections, their clients are closed", zap.String("server", u.name), zap.Int("connections", u.lost), zap.Int("requests_abandoned", u.lostRequests))
+	u.reported, u.lost, u.lostRequests = now, 0, 0
 }

@@ -1,0 +1,115 @@
+package proxy
+
+// What happens when memory or descriptors run short: sessions wait, and go on.
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"fooproxy/poller/fake"
+)
+
+// longLine is longer than the half of it that its client sends first.
+var longLine = "REQ 1 " + strings.Repeat("x", 30_000) + "\n"
+
+// halfLines opens clients that have each sent the first part of a long line.
+func halfLines(g *stage, n int) (clients, servers []*fake.Peer) {
+	for range n {
+		c, s := g.connect()
+		clients, servers = append(clients, c), append(servers, s)
+	}
+	for _, c := range clients {
+		g.says(c, longLine[:20_000])
+	}
+	return clients, servers
+}
+
+func TestUnfinishedLinesThatFillTheMemoryAreFinishedOneByOne(t *testing.T) {
+	g := newStage(t, func(c *Config) { c.MaxMemory = 64 << 10 })
+	clients, servers := halfLines(g, 4)
+	for _, c := range clients {
+		g.pours(c, longLine[20_000:])
+	}
+	for range 100 {
+		g.pass(shortageRetry)
+	}
+	for i, s := range servers {
+		if got := g.takes(s); got != longLine {
+			t.Errorf("server %d has %d bytes of %d", i, len(got), len(longLine))
+		}
+	}
+}
+
+func TestAClientThatDoesNotFinishItsLineGivesPlace(t *testing.T) {
+	g := newStage(t, func(c *Config) { c.MaxMemory = 64 << 10 })
+	clients, servers := halfLines(g, 4)
+	g.pours(clients[0], "x") // now it is the favoured one, and says no more
+	g.pours(clients[3], longLine[20_000:])
+	g.pass(favourTime + 2*shortageRetry)
+	g.hears(servers[3], longLine)
+}
+
+func TestAStarvedClientIsReadAgainBelowTheLimit(t *testing.T) {
+	g := newStage(t, func(c *Config) { c.MaxMemory = 100 << 10 })
+	clients, servers := halfLines(g, 4)
+	clients[1].Reset()
+	g.settle()
+	if held := g.proxy.held(); held > g.proxy.config.MaxMemory || float64(held) < float64(g.proxy.config.MaxMemory)*memoryResume {
+		t.Fatalf("%d bytes are held: neither above the limit nor well below it", held)
+	}
+	g.pours(clients[0], longLine[20_000:])
+	g.pass(shortageRetry)
+	g.hears(servers[0], longLine)
+}
+
+func TestAClientWaitsForADescriptorForItsServer(t *testing.T) {
+	g := newStage(t)
+	g.connect()
+	descriptors := g.kernel.Limit
+	g.kernel.Limit = g.kernel.Open() + 3 + 1 // the standard streams; one for the client, none for its link
+	waiting := g.kernel.Dial(g.addr)
+	g.settle()
+	waiting.SendString("REQ 1 a\n")
+	g.pass(3 * complaintInterval)
+	if waiting.Ended() {
+		t.Fatal("the client was closed")
+	}
+	warnings := 0
+	for _, e := range g.logs.All() {
+		if strings.Contains(e.Message, "reachable") {
+			t.Errorf("the server is blamed: %q", e.Message)
+		}
+		if strings.Contains(e.Message, "want of resources") {
+			warnings++
+		}
+	}
+	if warnings < 1 || warnings > 4 {
+		t.Errorf("%d warnings in 3 s", warnings)
+	}
+	g.kernel.Limit = descriptors
+	g.pass(2 * shortageRetry)
+	g.hears(g.server.Accept(), "REQ 1 a\n")
+}
+
+func TestTheDeathOfAServerUnderLoadIsOneLine(t *testing.T) {
+	g := newStage(t)
+	var servers []*fake.Peer
+	for range 5 {
+		c, s := g.connect()
+		g.says(c, "REQ 1 a\nREQ 2 b\n")
+		servers = append(servers, s)
+	}
+	for _, s := range servers {
+		s.Reset()
+		g.settle()
+	}
+	g.pass(time.Second)
+	lines := g.logs.FilterMessageSnippet("ended connections").All()
+	if len(lines) != 1 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	if f := lines[0].ContextMap(); f["connections"] != int64(5) || f["requests_abandoned"] != int64(10) {
+		t.Errorf("logged: %v", f)
+	}
+}
