@@ -46,9 +46,10 @@ func (b *buffer) append(l *pool, p []byte) {
 }
 
 // reserve makes room for n more bytes behind the end. It moves bytes within the
-// block only when that frees at least as much as it moves, so that a buffer
-// which is filled and emptied in small pieces copies each byte a bounded number
-// of times.
+// block when that frees at least as much as it moves; otherwise they go to a
+// block that holds them all, which costs a copy of the whole. Who fills a buffer
+// to its brim in small pieces pays that often: the marks of a connection keep
+// its output away from there.
 func (b *buffer) reserve(l *pool, n int) {
 	if b.page == nil {
 		b.block = l.get(n)

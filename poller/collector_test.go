@@ -16,7 +16,9 @@ import (
 )
 
 // A collector that waits stops the whole process, the test's own clock
-// included, so this is a process of its own that can be ended from outside.
+// included, so this is a process of its own that can be ended from outside. It
+// fails also where the collector has to interrupt the loop's wait each time
+// instead of finding it out of its way.
 func TestTheCollectorDoesNotWaitForALoop(t *testing.T) {
 	if got := play(t, "collector"); got != "collected beside an idle, a polling and a loaded loop" {
 		t.Fatalf("it said %q", got)
@@ -26,7 +28,7 @@ func TestTheCollectorDoesNotWaitForALoop(t *testing.T) {
 func playCollector() int {
 	for _, beside := range []func() (stop func()){besideIdle, besidePolling, besideLoaded} {
 		stop := beside()
-		for range 10 {
+		for range collections {
 			runtime.GC()
 		}
 		stop()
@@ -35,11 +37,32 @@ func playCollector() int {
 	return 0
 }
 
+const collections = 50
+
+// interrupted is a Sys that counts the waits a signal ended.
+type interrupted struct {
+	poller.Sys
+	waits int
+}
+
+func (i *interrupted) Wait(ev []poller.Event, deadline int64) (int, poller.Errno) {
+	n, e := i.Sys.Wait(ev, deadline)
+	if e == poller.EINTR {
+		i.waits++
+	}
+	return n, e
+}
+
 // aside runs a loop in a goroutine of its own until stop.
 func aside(prepare func(l *poller.Loop) error) (loop *poller.Loop, stop func()) {
 	kernel, err := poller.NewKernel()
 	check(err)
-	loop, err = poller.NewLoop(kernel)
+	loop, end := asideOn(kernel, prepare)
+	return loop, func() { end(); check(kernel.Shut()) }
+}
+
+func asideOn(sys poller.Sys, prepare func(l *poller.Loop) error) (loop *poller.Loop, stop func()) {
+	loop, err := poller.NewLoop(sys)
 	check(err)
 	check(prepare(loop))
 	ended := make(chan struct{})
@@ -51,7 +74,6 @@ func aside(prepare func(l *poller.Loop) error) (loop *poller.Loop, stop func()) 
 	return loop, func() {
 		check(loop.Mailbox().Post(loop.Stop))
 		<-ended
-		check(kernel.Shut())
 	}
 }
 
@@ -62,8 +84,11 @@ func check(err error) {
 	}
 }
 
-func besideIdle() (stop func()) {
-	loop, stop := aside(func(l *poller.Loop) error {
+func besideIdle() func() {
+	kernel, err := poller.NewKernel()
+	check(err)
+	sys := &interrupted{Sys: kernel}
+	loop, stop := asideOn(sys, func(l *poller.Loop) error {
 		l.Watch(poller.Watchdog{Warn: func(time.Duration) {}, Abort: func(time.Duration) {}})
 		return nil
 	})
@@ -73,7 +98,13 @@ func besideIdle() (stop func()) {
 	for !loop.Waits() {
 		runtime.Gosched()
 	}
-	return stop
+	return func() {
+		stop()
+		if sys.waits > collections/5 {
+			check(fmt.Errorf("%d collections interrupted %d waits", collections, sys.waits))
+		}
+		check(kernel.Shut())
+	}
 }
 
 // besidePolling has a loop that never waits, since somebody is always ready.

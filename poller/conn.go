@@ -21,9 +21,10 @@ type Handler interface {
 	// ReadRoom is asked before each read: how many bytes may come. With 0 the
 	// connection is not read until its Resume; whoever answers 0 sees to that.
 	ReadRoom(c *Conn) int
-	// OnLines gets whole lines, LF included, valid during the call. It takes
-	// lines from the front, at most maxLines of them, and says how many bytes
-	// and lines those were. To take less is to be left alone until Resume.
+	// OnLines gets whole lines, LF included and none longer than MaxLine, valid
+	// during the call. It takes lines from the front, at most maxLines of them,
+	// and says how many bytes and lines those were. To take less is to be left
+	// alone until Resume.
 	OnLines(c *Conn, run []byte, maxLines int) (taken, lines int)
 	// OnLongLine: the peer's line is longer than MaxLine. No more lines come;
 	// head is what came of this one, and whatever was read behind it.

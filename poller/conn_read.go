@@ -149,9 +149,6 @@ func (c *Conn) readOnce(most int) int {
 	case n == 0:
 		c.canRead = false
 		c.finishReading(readEnded)
-		if c.write == writeFailed {
-			c.fail(c.errno) // the write that failed took the error which this read would have met
-		}
 		return 0
 	}
 	if n < most && !c.mustDrain && !c.config.ReadToEAGAIN {

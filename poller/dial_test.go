@@ -238,6 +238,15 @@ func TestDialsOnTheRealKernel(t *testing.T) {
 	}
 }
 
+func TestADialThatTheRealKernelRefusesAtOnceLeavesNothing(t *testing.T) {
+	l := newLive(t)
+	before := openDescriptors(t)
+	c, e := l.loop.Dial(netip.MustParseAddrPort("255.255.255.255:9"), &l.options, &actor{}, l.config)
+	if c != nil || e == 0 || openDescriptors(t) != before {
+		t.Errorf("%v, %d descriptors", e, openDescriptors(t)-before)
+	}
+}
+
 func TestDataThatCameBeforeTheRegistrationIsRead(t *testing.T) {
 	l := newLive(t)
 	client := l.connect()

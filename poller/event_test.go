@@ -4,6 +4,7 @@
 package poller_test
 
 import (
+	"errors"
 	"runtime"
 	"strings"
 	"testing"
@@ -217,6 +218,33 @@ func TestAConnectionCannotBeReleasedOutOfItsHandlersHands(t *testing.T) {
 	}
 }
 
+func TestWhoIsReleasedIsOnNoList(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.config.TurnLines = 1 })
+	p, a := r.client()
+	p.SendString("one\ntwo\nthree\n")
+	r.turn() // there is more to hand over in the next
+	fd, unread, _ := a.conn.Release()
+	r.check()
+	if string(unread) != "two\nthree\n" {
+		t.Errorf("unread %q", unread)
+	}
+	r.settle()
+	r.wantLines(a, "one\n")
+	r.sys.Close(fd)
+}
+
+func TestAReadRoomThatEndsTheConnectionIsTheLastCall(t *testing.T) {
+	r := newRig(t)
+	p, a := r.client()
+	a.readRoom = func(c *poller.Conn) int { c.Abort(); return 100 }
+	before := r.kernel.Count(fake.CallRead)
+	p.SendString("REQ 1\n")
+	r.settle()
+	if a.said() != "closed: aborted" || r.kernel.Count(fake.CallRead) != before {
+		t.Errorf("journal: %s", a.said())
+	}
+}
+
 func TestWhatIsKilledInATurnIsNotServedInIt(t *testing.T) {
 	r := newRig(t)
 	p, a := r.client()
@@ -319,4 +347,27 @@ func TestSignalsInterruptAnyCall(t *testing.T) {
 			t.Errorf("call %d was not interrupted", call)
 		}
 	}
+}
+
+func TestALoopThatCannotBeginLeavesNothing(t *testing.T) {
+	k := fake.New()
+	k.Inject(fake.CallRegister, fake.Fault{Errno: unix.ENOSPC})
+	if _, err := poller.NewLoop(k.NewSys()); !errors.Is(err, unix.ENOSPC) || k.Open() != 0 {
+		t.Errorf("%v, %d descriptors", err, k.Open())
+	}
+	k.Limit = 0
+	if _, err := poller.NewLoop(k.NewSys()); !errors.Is(err, unix.EMFILE) {
+		t.Error(err)
+	}
+}
+
+func TestAWaitThatFailsIsOurFault(t *testing.T) {
+	r := newRig(t)
+	r.kernel.Inject(fake.CallWait, fake.Fault{Errno: unix.EBADF})
+	defer func() {
+		if recover() == nil {
+			t.Error("the loop went on without a kernel")
+		}
+	}()
+	r.turn()
 }

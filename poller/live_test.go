@@ -185,7 +185,7 @@ func play(t *testing.T, role string) string {
 		t.Fatalf("%s stands still; it said: %s", role, out)
 	}
 	if err != nil {
-		t.Fatalf("%s: %v: %s", role, err, out)
+		t.Fatalf("%s: %v: %.2000s", role, err, out)
 	}
 	return strings.TrimSpace(string(out))
 }

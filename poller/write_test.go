@@ -252,6 +252,25 @@ func TestAFailedWriteLeavesWhatTheServerSaidToBeRead(t *testing.T) {
 	r.wantSaid(a, "closed: reset: connection reset by peer")
 }
 
+func TestOutputBehindAFailedWriteIsDropped(t *testing.T) {
+	r := newRig(t)
+	_, a := r.client()
+	a.conn.Pause()
+	r.kernel.Inject(fake.CallWrite, fake.Fault{Errno: syscall.ETIMEDOUT})
+	a.conn.Append(make([]byte, 100))
+	r.settle()
+	a.conn.Append(make([]byte, 1<<20))
+	if a.conn.Room() != r.config.HighMark || r.loop.Held() != 0 || a.conn.Appended() != 1<<20+100 {
+		t.Errorf("room %d, %d bytes held, %d appended", a.conn.Room(), r.loop.Held(), a.conn.Appended())
+	}
+	a.conn.WantRoom(1)
+	r.settle()
+	r.wantSaid(a, "room")
+	a.conn.Close()
+	r.settle()
+	r.wantSaid(a, "closed: closed")
+}
+
 func TestAFailedWriteEndsWhatNobodyReads(t *testing.T) {
 	r := newRig(t)
 	p, a := r.client()

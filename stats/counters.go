@@ -19,12 +19,12 @@ const (
 	DataInvalid                 // requests whose Data is not UTF-8 or holds NUL
 	Strays                      // replies without a record
 	Late                        // replies to requests that were answered here before
-	NakZero                     // replies with Seq 0
+	NakZero                     // NAK 0 lines to clients, from a server or made here
 	NaksLocal                   // NAKs that were made here
-	Duplicates                  // requests whose Seq was outstanding already
-	OutOfOrder                  // replies that overtook an older request's
-	BytesIn                     // bytes read from peers
-	BytesOut                    // bytes written to peers
+	Duplicates                  // requests with a Seq that their connection used before
+	OutOfOrder                  // requests whose Seq jumps or goes back; replies that overtook an older request's
+	BytesIn                     // bytes of clients that were taken: forwarded, or answered here
+	BytesOut                    // bytes appended to the output of clients
 	EventsStale                 // events of descriptors that were closed before
 	Accepts                     // client connections accepted
 	Closes                      // client connections closed

@@ -3,7 +3,10 @@ package stats
 // This file owns the snapshot and its form as JSON. It must not know how the
 // numbers came about, nor who asked for them.
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+)
 
 // Snapshot holds the numbers of one Recorder at one moment. The zero value is
 // ready for Recorder.Fill and may be filled again any number of times. It has
@@ -39,7 +42,7 @@ func (s *Snapshot) AppendJSON(dst []byte) []byte {
 		NakZero, NaksLocal, Duplicates, OutOfOrder, BytesIn, BytesOut)
 	dst = s.appendLatencies(dst)
 	dst = s.appendCounters(dst, EventsStale)
-	dst = appendFloat(dst, "uptime_s", float64(s.uptime)/1e9)
+	dst = appendFloat(dst, "uptime_s", rounded(float64(s.uptime)/1e9, 1e3))
 	return append(dst, '}', '\n')
 }
 
@@ -61,7 +64,8 @@ var reportedPercentiles = [...]struct {
 	{"p999", 99.9},
 }
 
-// appendLatencies writes microseconds, with the nanoseconds as decimals.
+// appendLatencies writes microseconds with one decimal at most: more would claim
+// a precision that the histogram does not have.
 func (s *Snapshot) appendLatencies(dst []byte) []byte {
 	latencies := s.latencies
 	if latencies == nil {
@@ -76,7 +80,12 @@ func (s *Snapshot) appendLatencies(dst []byte) []byte {
 }
 
 func microseconds(ns int64) float64 {
-	return float64(ns) / 1e3
+	return rounded(float64(ns)/1e3, 10)
+}
+
+// rounded keeps the decimals that steps of a whole are written with.
+func rounded(value, steps float64) float64 {
+	return math.Round(value*steps) / steps
 }
 
 // appendKey writes a key, after a comma unless it is the first of its object.

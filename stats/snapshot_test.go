@@ -104,8 +104,8 @@ func TestSnapshotHoldsWhatWasRecorded(t *testing.T) {
 	r.Latency(7_654_321)
 
 	var s Snapshot
-	r.Fill(&s, start+2_500*testMillisecond) // without EndTurn: Fill publishes
-	r.Add(MsgReq, 1)                        // must not reach s
+	r.Fill(&s, start+2_500*testMillisecond+600_000) // without EndTurn: Fill publishes
+	r.Add(MsgReq, 1)                                // must not reach s
 	r.Latency(9 * testSecond)
 	_, got := decode(t, s.AppendJSON([]byte{}))
 
@@ -117,8 +117,8 @@ func TestSnapshotHoldsWhatWasRecorded(t *testing.T) {
 		"request_rate_10s":  "100",
 		"response_rate_1s":  "2030",
 		"response_rate_10s": "203",
-		"latency_us.max":    "7654.321",
-		"uptime_s":          "2.5",
+		"latency_us.max":    "7654.3",
+		"uptime_s":          "2.501",
 	} {
 		want[key] = value
 	}
@@ -128,6 +128,9 @@ func TestSnapshotHoldsWhatWasRecorded(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"latency_us.p50", "latency_us.p90", "latency_us.p99", "latency_us.p999"} {
+		if _, decimals, _ := strings.Cut(got[key], "."); len(decimals) > 1 {
+			t.Errorf("%s is %s, with more than 1 decimal", key, got[key])
+		}
 		if !strings.HasPrefix(got[key], "20.") && got[key] != "20" {
 			t.Errorf("%s is %s, want 20 within 1 %%", key, got[key])
 		}
