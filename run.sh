@@ -3,13 +3,14 @@
 # It needs Go and nothing else, works from any folder, and ends every process
 # it has started, only those.
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")") # through symbolic links
 
 go_wanted=1.26
 
 usage() {
   cat <<END
-./run.sh                 builds the trio and shows it at work, in less than a minute
+./run.sh                 builds the trio and shows it at work, in less than a minute;
+                         ./run.sh show  is the same
 ./run.sh proxy ARGS      builds and runs foo_proxy;  ./run.sh proxy -h  says more
 ./run.sh server ARGS     builds and runs foo_server
 ./run.sh client ARGS     builds and runs foo_client
@@ -51,6 +52,11 @@ run() {
 
 verb=${1-show}
 [ $# -eq 0 ] || shift
+case $verb in
+  show | test | help | -h | -help | --help)
+    [ $# -eq 0 ] || fail "$verb takes no arguments" 2
+    ;;
+esac
 case $verb in
   help | -h | -help | --help) usage ;;
   show) check_go && build foo_proxy foo_server foo_client && exec "$root/.ci/show" "$root/bin" ;;

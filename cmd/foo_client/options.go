@@ -4,8 +4,6 @@ package main
 
 import (
 	"fmt"
-	"net"
-	"strconv"
 	"time"
 
 	"fooproxy/cmd/internal/cli"
@@ -23,29 +21,33 @@ type options struct {
 	rate        int // requests a second; 0 means as fast as replies come
 }
 
-const summary = "sends the lines of stdin to a Foo server as requests, or makes a load run"
+const summary = "sends the lines of stdin to a Foo server as requests, or makes a load run."
 
 // parseOptions reads the command line. Where done is true the command ends
 // with the code: help or version is printed, or what is wrong.
 func parseOptions(args []string, s streams) (o options, code int, done bool) {
 	o = options{connections: 1, depth: 1, size: 32, wait: 10 * time.Second}
 	flags := cli.NewFlags("foo_client", summary, s.out, s.err)
+	var connect cli.Address
 	host := ""
 	size := int64(o.size)
 
-	flags.Group("Server")
-	flags.Connect(&o.server, "p,port,connect", "The server: a port of this machine, host:port or [v6]:port.")
-	flags.String(&host, "H,host", "The `HOST`, a name or an IP address, where -p gives the port alone.")
-	flags.Duration(&o.wait, "wait", "Take replies as missing when none has come for so long: in a load run, "+
+	flags.Group("Where it connects")
+	flags.Connect(&o.server, "p,port", "Connect to this `PORT` of this machine, or to host:port or [v6]:port.")
+	flags.String(&host, "H,host", "Connect to this `HOST`, a name or an IP address, where -p gives the port alone.")
+	flags.Connect(&connect, "connect", "Both in one: host:port, [v6]:port or a port of this machine.")
+	flags.Duration(&o.wait, "wait", "Take replies as missing when none has come for this `DURATION`: in a load run, "+
 		"and at the end of stdin.", waitMin, waitMax)
 
 	flags.Group("Load run")
 	flags.Int(&o.requests, "n", "Send `N` requests in all, check and measure the replies.", 0, requestsMax)
-	flags.Int(&o.connections, "c", "Over `N` connections.", 1, connectionsMax)
-	flags.Int(&o.depth, "d", "With up to `N` requests outstanding on each.", 1, depthMax)
-	flags.Size(&size, "size", "With so many bytes of Data in each request.", 0, int64(payloadBytesMax))
-	flags.Int(&o.rate, "rate", "Send `N` requests a second in all, evenly spread; 0 sends the next "+
-		"one when a reply has come. Latency counts from the time a request was due.", 0, rateMax)
+	flags.ZeroIs("default: read requests from stdin")
+	flags.Int(&o.connections, "c", "Open `N` connections.", 1, connectionsMax)
+	flags.Int(&o.depth, "d", "Have up to `N` requests outstanding on each.", 1, depthMax)
+	flags.Size(&size, "size", "Bytes of Data in each request.", 0, int64(payloadBytesMax))
+	flags.Int(&o.rate, "rate", "Send `N` requests a second in all, evenly spread; 0 is as fast as replies "+
+		"come. Latency counts from the time a request was due.", 0, rateMax)
+	flags.ZeroIs("default off")
 
 	flags.Example("echo hey | foo_client -p 8001", "One request, one reply.")
 	flags.Example("echo 'REQ 7 hey' | foo_client -p 8001", "A line that already is a REQ is sent as it is.")
@@ -57,7 +59,7 @@ func parseOptions(args []string, s streams) (o options, code int, done bool) {
 		return o, code, true
 	}
 	o.size = int(size)
-	if name, why := o.findServer(flags, host); why != "" {
+	if name, why := o.findServer(flags, connect, host); why != "" {
 		return o, flags.Refuse(name, why), true
 	}
 	if name, why := o.checkLoad(flags); why != "" {
@@ -66,8 +68,17 @@ func parseOptions(args []string, s streams) (o options, code int, done bool) {
 	return o, cli.ExitOK, false
 }
 
-// findServer makes one address of the two flags that give it.
-func (o *options) findServer(flags *cli.Flags, host string) (name, why string) {
+// findServer makes one address of the three flags that give it.
+func (o *options) findServer(flags *cli.Flags, connect cli.Address, host string) (name, why string) {
+	if flags.Given("connect") {
+		for _, other := range []string{"p", "H"} {
+			if flags.Given(other) {
+				return other, "the server is given by -connect already"
+			}
+		}
+		o.server = connect
+		return "", ""
+	}
 	if o.server == (cli.Address{}) {
 		return "p", "the server is missing; give its port, or host:port"
 	}
@@ -77,7 +88,7 @@ func (o *options) findServer(flags *cli.Flags, host string) (name, why string) {
 	if o.server.Host != "localhost" {
 		return "H", "a host is given by -p already"
 	}
-	server, err := cli.ParseConnect(net.JoinHostPort(host, strconv.Itoa(int(o.server.Port))))
+	server, err := cli.ParseConnect(cli.JoinPort(host, int(o.server.Port)))
 	if err != nil {
 		return "H", err.Error()
 	}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 )
 
@@ -31,12 +32,36 @@ func newReport(ctx context.Context, o options, lanes []*lane, recorded *latencie
 		r.missing += missing
 		r.unsent += l.requests - sent
 		r.elapsed = max(r.elapsed, l.lastAt)
-		if missing > 0 || sent < l.requests && ctx.Err() == nil {
-			r.losses = append(r.losses, fmt.Errorf("connection %d of %d: %w; replies missing: %d",
-				l.index+1, len(lanes), explainLoss(l, o.wait), missing))
+		lack := lacking(missing, unsentByFault(ctx, l.requests-sent))
+		if lack != "" {
+			r.losses = append(r.losses, fmt.Errorf("connection %d of %d: %w; %s",
+				l.index+1, len(lanes), explainLoss(l, o.wait), lack))
 		}
 	}
 	return r
+}
+
+// unsentByFault is how many requests were not sent although nobody ended the
+// run.
+func unsentByFault(ctx context.Context, unsent uint64) uint64 {
+	if ctx.Err() != nil {
+		return 0
+	}
+	return unsent
+}
+
+// lacking puts into words what there is too little of; it is empty where that
+// is nothing.
+func lacking(missing, unsent uint64) string {
+	switch {
+	case missing == 0 && unsent == 0:
+		return ""
+	case missing == 0:
+		return fmt.Sprintf("requests not sent: %d", unsent)
+	case unsent == 0:
+		return fmt.Sprintf("replies missing: %d", missing)
+	}
+	return fmt.Sprintf("replies missing: %d, not sent: %d", missing, unsent)
 }
 
 // explainLoss puts into words how a connection ended whose replies are not all
@@ -48,9 +73,9 @@ func explainLoss(l *lane, wait time.Duration) error {
 	case l.lost == io.EOF:
 		return errors.New("the server has closed it")
 	case l.lost == nil:
-		return l.sendErr
+		return nameless(l.sendErr)
 	}
-	return l.lost
+	return nameless(l.lost)
 }
 
 // complain prints why connections were lost, for the first few of them.
@@ -81,8 +106,10 @@ func (r *report) text() []byte {
 	for _, p := range []struct {
 		name       string
 		percentile float64
-	}{{"p50_us", 50}, {"p90_us", 90}, {"p99_us", 99}, {"p99.9_us", 99.9}, {"max_us", 100}} {
-		line(p.name, "%.1f", float64(r.latencies.at(p.percentile))/float64(time.Microsecond))
+	}{{"p50_us", 50}, {"p90_us", 90}, {"p99_us", 99}, {"p999_us", 99.9}, {"max_us", 100}} {
+		if answered > 0 {
+			line(p.name, "%.1f", float64(r.latencies.at(p.percentile))/float64(time.Microsecond))
+		}
 	}
 	line("mismatches", "%d", r.mismatches())
 	for _, kind := range []struct {
@@ -106,13 +133,20 @@ func (r *report) text() []byte {
 // verdict is an error where a reply is missing or wrong, or where requests
 // were not sent although nobody ended the run.
 func (r *report) verdict(ctx context.Context) error {
-	switch {
-	case r.missing > 0:
-		return fmt.Errorf("replies missing: %d of %d", r.missing, r.sent)
-	case r.mismatches() > 0:
-		return fmt.Errorf("wrong replies: %d", r.mismatches())
-	case r.unsent > 0 && ctx.Err() == nil:
-		return fmt.Errorf("requests not sent: %d of %d", r.unsent, r.requests)
+	unsent := unsentByFault(ctx, r.unsent)
+	var faults []string
+	if lack := lacking(r.missing, unsent); lack != "" {
+		comma := ""
+		if r.missing > 0 && unsent > 0 {
+			comma = "," // "of" belongs to both
+		}
+		faults = append(faults, fmt.Sprintf("%s%s of %d", lack, comma, r.sent+unsent))
 	}
-	return nil
+	if r.mismatches() > 0 {
+		faults = append(faults, fmt.Sprintf("wrong replies: %d", r.mismatches()))
+	}
+	if faults == nil {
+		return nil
+	}
+	return errors.New(strings.Join(faults, "; "))
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 
 	"fooproxy/cmd/internal/cli"
@@ -42,10 +43,29 @@ func (s *server) dial(ctx context.Context) (*client.Conn, error) {
 			return conn, nil
 		}
 		if first == nil {
-			first = err
+			first = nameless(err)
 		}
 	}
 	return nil, first
+}
+
+// libraryName begins the errors of package client. What this command prints
+// begins with its own name, and the two side by side read like a mistake.
+const libraryName = "client: "
+
+// namelessError is an error of package client without that name.
+type namelessError struct{ error }
+
+func (e namelessError) Error() string { return strings.TrimPrefix(e.error.Error(), libraryName) }
+
+func (e namelessError) Unwrap() error { return e.error }
+
+// nameless leaves other errors as they are.
+func nameless(err error) error {
+	if err == nil || !strings.HasPrefix(err.Error(), libraryName) {
+		return err
+	}
+	return namelessError{err}
 }
 
 // dialMany opens count connections, or none where one of them fails.

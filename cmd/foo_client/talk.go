@@ -12,9 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
+	"fooproxy/cmd/internal/cli"
 	"fooproxy/foo"
 	"fooproxy/foo/client"
 )
@@ -36,6 +38,7 @@ type talk struct {
 	mutex       sync.Mutex
 	outstanding map[uint64]int // how many requests of each Seq have no reply
 	missing     int            // their sum
+	wrong       int            // replies to nothing that is outstanding
 	sendEnded   bool           // nothing will be sent any more
 	sendErr     error          // why, where it is not the end of stdin
 	quiet       *time.Timer    // from sendEnded on: calls end when no reply comes
@@ -56,11 +59,11 @@ func runTalk(ctx context.Context, o options, s streams) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	t := &talk{
-		conn: conn, requests: newRequestReader(s.in), out: s.out, escape: isTerminal(s.out), wait: o.wait,
+		conn: conn, requests: newRequestReader(s.in), out: s.out, escape: cli.IsTerminal(s.out), wait: o.wait,
 		end: end, room: make(chan struct{}, outstandingMax), outstanding: make(map[uint64]int),
 	}
 	// It is not waited for: it may sit in a read of stdin that never returns.
-	go func() { t.endSending(t.sendRequests(ctx)) }()
+	go func() { t.endSending(nameless(t.sendRequests(ctx))) }()
 	return t.verdict(ctx, t.printReplies(ctx))
 }
 
@@ -142,6 +145,7 @@ func (t *talk) printReplies(ctx context.Context) error {
 	var buffer []byte
 	for {
 		line, err := t.conn.ReceiveLine(ctx)
+		err = nameless(err)
 		if err != nil && len(line) == 0 {
 			return err
 		}
@@ -163,8 +167,9 @@ func (t *talk) printReplies(ctx context.Context) error {
 	}
 }
 
-// settle takes the request that a reply belongs to off the list. Other lines
-// change nothing; they are printed, and that is all one can do about them.
+// settle takes the request that a reply belongs to off the list, and counts a
+// reply to none. Lines that are no replies change nothing; they are printed, and
+// that is all one can do about them.
 func (t *talk) settle(line []byte) {
 	reply, err := foo.Parse(line)
 	t.mutex.Lock()
@@ -172,7 +177,11 @@ func (t *talk) settle(line []byte) {
 	if t.quiet != nil {
 		t.quiet.Reset(t.wait)
 	}
-	if err != nil || reply.Type == foo.REQ || t.outstanding[reply.Seq] == 0 {
+	if err != nil || reply.Type == foo.REQ {
+		return
+	}
+	if t.outstanding[reply.Seq] == 0 {
+		t.wrong++
 		return
 	}
 	if t.outstanding[reply.Seq]--; t.outstanding[reply.Seq] == 0 {
@@ -193,20 +202,31 @@ func (t *talk) verdict(ctx context.Context, err error) error {
 	}
 	switch {
 	case err == errAllAnswered, err == io.EOF && t.sendEnded && t.missing == 0:
-		return t.sendErr
+		return t.withFaults(t.sendErr)
 	case err == errQuiet:
-		return t.withMissing(fmt.Errorf("no reply for %v", t.wait))
+		return t.withFaults(fmt.Errorf("no reply for %v", t.wait))
 	case err == io.EOF:
-		return t.withMissing(errors.New("the server has closed the connection"))
+		return t.withFaults(errors.New("the server has closed the connection"))
 	case ctx.Err() != nil && err == context.Cause(ctx) && t.missing == 0:
-		return nil // A signal, and nothing is lost by it.
+		return t.withFaults(nil) // A signal, and nothing is lost by it.
 	}
-	return t.withMissing(err)
+	return t.withFaults(err)
 }
 
-func (t *talk) withMissing(err error) error {
-	if t.missing == 0 {
-		return err
+// withFaults adds to err, which may be nil, what is wrong with the replies.
+func (t *talk) withFaults(err error) error {
+	var faults []string
+	if err != nil {
+		faults = append(faults, err.Error())
 	}
-	return fmt.Errorf("%w; replies missing: %d", err, t.missing)
+	if t.missing > 0 {
+		faults = append(faults, fmt.Sprintf("replies missing: %d", t.missing))
+	}
+	if t.wrong > 0 {
+		faults = append(faults, fmt.Sprintf("wrong replies: %d", t.wrong))
+	}
+	if faults == nil {
+		return nil
+	}
+	return errors.New(strings.Join(faults, "; "))
 }

@@ -66,12 +66,36 @@ func TestManyLinesArePipelined(t *testing.T) {
 }
 
 func TestEveryReplyLineIsPrintedAndOnlyRightOnesCount(t *testing.T) {
-	port := startServer(t, func(int, string) (string, bool) {
-		return "NAK 0 why\nnonsense\nACK 9 stray\nREQ 1 x\n\nNAK 1 no\n", true
-	})
+	const lines = "NAK 0 why\nnonsense\nREQ 1 x\n\nNAK 1 no\n"
+	port := startServer(t, func(int, string) (string, bool) { return lines, true })
 	got := runCommand(t.Context(), strings.NewReader("a\n"), "-p", port)
-	if got.code != 0 || got.out != "NAK 0 why\nnonsense\nACK 9 stray\nREQ 1 x\n\nNAK 1 no\n" {
+	if got.code != 0 || got.out != lines || got.err != "" {
 		t.Error(got)
+	}
+}
+
+func TestRepliesThatNobodyAskedForGiveCode1(t *testing.T) {
+	for name, lines := range map[string]string{
+		"another Seq": "ACK 9 stray\nACK 1 a\nACK 2 b\n",
+		"a NAK":       "NAK 9 stray\nACK 1 a\nACK 2 b\n",
+		"twice":       "ACK 1 a\nACK 1 a\nACK 2 b\n",
+	} {
+		port := startServer(t, func(number int, _ string) (string, bool) {
+			if number == 1 {
+				return "", true
+			}
+			return lines, true
+		})
+		got := runCommand(t.Context(), strings.NewReader("a\nb\n"), "-p", port)
+		if got.code != 1 || got.out != lines || got.err != "foo_client: wrong replies: 1\n" {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	port := startServer(t, func(number int, line string) (string, bool) {
+		return map[int]string{1: "", 2: "ACK 2 b\nACK 1 a\n"}[number], true
+	})
+	if got := runCommand(t.Context(), strings.NewReader("a\nb\n"), "-p", port); got.code != 0 {
+		t.Errorf("in another order: %v", got)
 	}
 }
 
@@ -103,6 +127,9 @@ func TestRepliesThatNeverComeGiveCode1(t *testing.T) {
 		got := runCommand(t.Context(), strings.NewReader(c.stdin), "-p", c.port)
 		if got.code != 1 || got.out != c.out || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, c.want) {
 			t.Errorf("%s: %v; want code 1, stdout %q, stderr with %q", c.name, got, c.out, c.want)
+		}
+		if strings.Contains(got.err, "client: client:") {
+			t.Errorf("%s: two names: %q", c.name, got.err)
 		}
 		if strings.Contains(got.err, "\x1b") {
 			t.Errorf("%s: the peer's bytes are not escaped: %q", c.name, got.err)
@@ -188,7 +215,7 @@ func TestASignalEndsTheConversation(t *testing.T) {
 				return ackLine("REQ 1 again"), true
 			}
 			return ackLine(line), true
-		}, 1, "foo_client: a signal; replies missing: 1\n"},
+		}, 1, "foo_client: a signal; replies missing: 1; wrong replies: 1\n"},
 	} {
 		stdin, feed := io.Pipe()
 		ctx, cancel := context.WithCancelCause(t.Context())

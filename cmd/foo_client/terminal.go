@@ -4,30 +4,9 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"unicode/utf8"
-
-	"golang.org/x/term"
 )
-
-// isTerminal says whether a person reads what is written there. It does not
-// use File.Fd, which would switch the descriptor to blocking for every process
-// that shares it.
-func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return false
-	}
-	terminal := false
-	err = raw.Control(func(fd uintptr) { terminal = term.IsTerminal(int(fd)) })
-	return err == nil && terminal
-}
 
 // appendEscaped appends a line so that it can neither steer a terminal nor
 // look like two: all that is not printable is spelled out as in a Go string.

@@ -64,16 +64,21 @@ func TestRepliesAreEscapedOnATerminalOnly(t *testing.T) {
 	if got := runCommand(t.Context(), strings.NewReader("a\n"), "-p", port); got.out != "ACK 1 \x1b[2J\xff\n" {
 		t.Errorf("elsewhere: %v", got)
 	}
-	read, write, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
+}
+
+// TestTheCommandHasALineOfItsOwnOnATerminal: what it says would otherwise stand
+// behind the half of a reply.
+func TestTheCommandHasALineOfItsOwnOnATerminal(t *testing.T) {
+	master, terminal := openTerminal(t)
+	port := startServer(t, func(int, string) (string, bool) { return "ACK 1 ha", false })
+	if code := run(t.Context(), []string{"-p", port}, streams{strings.NewReader("a\n"), terminal, terminal}); code != 1 {
+		t.Errorf("exit code %d", code)
 	}
-	defer read.Close()
-	if isTerminal(write) {
-		t.Error("a pipe is taken for a terminal")
-	}
-	write.Close()
-	if isTerminal(write) {
-		t.Error("a closed file is taken for a terminal")
+	screen := bufio.NewReader(master)
+	for _, want := range []string{"ACK 1 ha", `foo_client: the stream ended in mid-line at "ACK 1 ha": unexpected EOF; replies missing: 1`} {
+		line, err := screen.ReadString('\n')
+		if err != nil || strings.TrimRight(line, "\r\n") != want {
+			t.Errorf("the terminal shows %q, %v; want %q", line, err, want)
+		}
 	}
 }

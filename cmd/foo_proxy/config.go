@@ -1,4 +1,5 @@
-// config.go owns every limit of the command, with its unit and its reason.
+// This file owns every limit of the command, with its unit and its reason. It
+// must not know how the limits are enforced.
 
 package main
 

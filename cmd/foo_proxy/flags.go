@@ -1,5 +1,5 @@
-// flags.go owns foo_proxy's command line: which flags there are, and what of the
-// proxy's configuration each one sets.
+// This file owns foo_proxy's command line: which flags there are, and what of the
+// proxy's configuration each one sets. It must not act on them.
 
 package main
 
@@ -32,7 +32,7 @@ type options struct {
 // code: something was asked for that has been printed, or something was wrong.
 func parseOptions(args []string, stdout, stderr io.Writer) (o *options, code int, done bool) {
 	o = &options{config: proxy.DefaultConfig()}
-	o.listen = cli.Address{Host: "", Port: portDefault}
+	o.listen = cli.Address{Host: "::", Port: portDefault}
 	o.forward = cli.Address{Host: "localhost", Port: serverPortDefault}
 	o.maxLine = int64(o.config.Client.MaxLine)
 	o.maxOutput = int64(o.config.Client.HighMark)
@@ -56,35 +56,47 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o *options, code int
 
 func (o *options) declare(f *cli.Flags) {
 	c := &o.config
-	f.Group("Addresses")
-	f.Listen(&o.listen, "p,listen", "`ADDRESS` to listen on: a port, host:port or [v6]:port")
-	f.Connect(&o.forward, "f,forward", "`ADDRESS` of the server")
-	f.Group("What is forwarded")
-	f.Bool(&c.Strict, "strict", "answer lines that are not requests with NAK here, and do not forward them")
-	f.Size(&o.maxLine, "max-line", "longest line, LF included; a longer one closes its connection", lineBytesLow, lineBytesHigh)
+	f.Group("Where it stands")
+	f.Listen(&o.listen, "p,listen", "Listen on this `ADDRESS`: a port of all interfaces, host:port or [v6]:port; port 0 lets the kernel pick one, which the log tells.")
+	f.Connect(&o.forward, "f,forward", "Forward to the server at this `ADDRESS`: a port of this machine, host:port or [v6]:port.")
+	f.Int(&c.Socket.Backlog, "backlog", "Let `N` clients wait in the kernel to be accepted.", 1, backlogHigh)
+	f.Group("What it forwards")
+	f.Bool(&c.Strict, "strict", "Answer lines that are not requests with a NAK here, and do not forward them.")
+	f.Size(&o.maxLine, "max-line", "Close a connection whose line is longer than this `SIZE`, LF counted; a client gets a NAK first.", lineBytesLow, lineBytesHigh)
 	f.Group("Limits")
-	f.Int(&c.MaxConns, "max-conns", "clients served at once, others wait; 0 derives it from the descriptor limit", 0, connsHigh)
-	f.Int(&c.MaxOutstanding, "max-outstanding", "requests of one client without a reply; above it the client is not read", 1, outstandingHigh)
-	f.Size(&o.maxOutput, "max-output", "output that may wait on a connection; above it the other side is not read", lineBytesLow, outputHigh)
-	f.Size(&o.maxMemory, "max-memory", "buffers and records of all connections; above it the clients that hold most are not read", memoryLow, memoryHigh)
-	f.Size(&o.turnBytes, "turn-bytes", "bytes that one connection may read in a turn of the loop", turnBytesLow, turnBytesHigh)
-	f.Int(&c.Client.TurnLines, "turn-lines", "lines that one connection may read in a turn of the loop", 1, turnLinesHigh)
-	f.Int(&c.Socket.Backlog, "backlog", "connections that wait to be accepted", 1, backlogHigh)
-	f.Group("Timeouts (0 is off)")
-	f.Duration(&o.idle, "idle-timeout", "close a client on whose connection no byte moved", 0, timeHigh)
-	f.Duration(&o.line, "line-timeout", "close a client whose line is unfinished, counted from its first byte", 0, timeHigh)
-	f.Duration(&o.write, "write-timeout", "close a client that takes no byte of its waiting replies", 0, timeHigh)
-	f.Duration(&c.Server.ConnectTimeout, "connect-timeout", "how long the server may take to accept", timeLow, timeHigh)
-	f.Duration(&o.linger, "linger", "how long a closing connection may go on sending", timeLow, timeHigh)
-	f.Duration(&c.Socket.KeepIdle, "keepalive", "silence before a peer is probed", 0, timeHigh)
-	f.Duration(&c.Socket.UserTimeout, "user-timeout", "how long a peer may leave output unacknowledged or unread", 0, timeHigh)
-	f.Duration(&c.Drain, "drain", "how long outstanding requests have at the end", timeLow, timeHigh)
-	f.Group("Process")
+	f.Int(&c.MaxConns, "max-conns", "Serve `N` clients at once and let the others wait; 0 is half of the descriptor limit less 32.", 0, connsHigh)
+	f.ZeroIs("default: from the descriptor limit")
+	f.Int(&c.MaxOutstanding, "max-outstanding", "Do not read a client while `N` of its requests wait for their replies.", 1, outstandingHigh)
+	f.Size(&o.maxOutput, "max-output", "Do not read one side while this `SIZE` of output waits on the other.", lineBytesLow, outputHigh)
+	f.Size(&o.maxMemory, "max-memory", "Do not read the clients that hold the most while buffers and records of all are above this `SIZE`.", memoryLow, memoryHigh)
+	f.Size(&o.turnBytes, "turn-bytes", "Read at most this `SIZE` from one connection before the others get their turn.", turnBytesLow, turnBytesHigh)
+	f.Int(&c.Client.TurnLines, "turn-lines", "Take at most `N` lines from one connection before the others get their turn.", 1, turnLinesHigh)
+	o.declareTimes(f)
+	f.Group("Running")
 	f.LogLevel(&o.level)
 	f.PidFile(&o.pidFile)
-	f.Example("foo_proxy -p 8001 -f 8000", "listens on port 8001 of all interfaces, forwards to port 8000 of this host")
-	f.Example("foo_proxy -listen 127.0.0.1:8001 -forward foo.example.org:5151", "the same with whole addresses")
-	f.Example("kill -USR1 $(pidof foo_proxy)", "has it print its statistics, one JSON object on one line of stdout")
+	f.Example("foo_proxy -p 8001 -f 8000", "Listens on port 8001 of all interfaces, forwards to port 8000 of this machine.")
+	f.Example("foo_proxy -listen 127.0.0.1:8001 -forward foo.example.org:5151", "The same with whole addresses.")
+	f.Example("kill -USR1 $(pidof foo_proxy)", "Has it print its statistics to stdout, one line of JSON.")
+}
+
+func (o *options) declareTimes(f *cli.Flags) {
+	c := &o.config
+	f.Group("Timeouts (0 is off)")
+	f.Duration(&o.idle, "idle-timeout", "Close a client that neither sends nor takes a byte for this `DURATION`.", 0, timeHigh)
+	f.ZeroIs("default off")
+	f.Duration(&o.line, "line-timeout", "Close a client that does not end a line for this `DURATION`, counted from the line's first byte.", 0, timeHigh)
+	f.ZeroIs("default off")
+	f.Duration(&o.write, "write-timeout", "Close a client that takes no byte of its waiting replies for this `DURATION`.", 0, timeHigh)
+	f.ZeroIs("default off")
+	f.Duration(&c.Socket.KeepIdle, "keepalive", "Have the kernel probe a peer that is silent for this `DURATION`.", 0, timeHigh)
+	f.ZeroIs("default off")
+	f.Duration(&c.Socket.UserTimeout, "user-timeout", "Have the kernel give up a peer that leaves output unacknowledged or unread for this `DURATION`.", 0, timeHigh)
+	f.ZeroIs("default off")
+	f.Group("Other times")
+	f.Duration(&c.Server.ConnectTimeout, "connect-timeout", "Give the server this `DURATION` to accept a connection.", timeLow, timeHigh)
+	f.Duration(&o.linger, "linger", "Discard the late input of a closing connection for this `DURATION` at most, so that its last replies arrive.", timeLow, timeHigh)
+	f.Duration(&c.Drain, "drain", "After SIGTERM, SIGINT or SIGQUIT, give outstanding requests this `DURATION` to get their replies.", timeLow, timeHigh)
 }
 
 // apply spreads the values that both sides of the proxy share.

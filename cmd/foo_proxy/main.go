@@ -1,6 +1,6 @@
 // foo_proxy stands between Foo clients and a Foo server.
 //
-// main.go owns the wiring: which service the command serves with, and where its
+// This file owns the wiring: which service the command serves with, and where its
 // server is. It decides nothing about traffic.
 package main
 

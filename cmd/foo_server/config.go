@@ -21,6 +21,11 @@ const (
 
 	// timeHigh bounds every duration: longer is a slip of the keyboard.
 	timeHigh = 24 * time.Hour
-	// lingerLow keeps -linger above 0, which would mean no bound.
-	lingerLow = time.Millisecond
+	// timeLow keeps -linger and -drain above 0, which would mean no bound for one
+	// and no reply for the other.
+	timeLow = time.Millisecond
+
+	// descriptorsKept is what the server keeps of the limit of open files for
+	// itself; the log tells what is left.
+	descriptorsKept = 32
 )

@@ -5,8 +5,6 @@ package main
 import (
 	"io"
 	"math/rand/v2"
-	"net"
-	"strconv"
 
 	"go.uber.org/zap/zapcore"
 
@@ -17,7 +15,7 @@ import (
 // options is a command line that makes sense.
 type options struct {
 	listen  cli.Address
-	server  server.Config // Sys and Log are for run to add
+	server  server.Config // Sys and Log are for command to add
 	level   zapcore.Level
 	pidFile string
 }
@@ -41,7 +39,8 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o options, code int,
 
 	flags.Group("What it answers")
 	flags.Share(&o.server.NakRate, "nak-rate", "Answer this `SHARE` of the requests, 0 to 1, with a NAK.")
-	flags.Duration(&o.server.Delay, "delay", "Send each reply so much later.", 0, timeHigh)
+	flags.Duration(&o.server.Delay, "delay", "Delay each reply by this `DURATION`.", 0, timeHigh)
+	flags.ZeroIs("default off")
 
 	o.declareLimits(flags, &maxLine)
 
@@ -70,14 +69,32 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o options, code int,
 
 func (o *options) declareLimits(flags *cli.Flags, maxLine *int64) {
 	flags.Group("Limits")
-	flags.Size(maxLine, "max-line", "Close a client whose line is longer than this, LF counted, after a NAK.", lineBytesLow, lineBytesHigh)
+	flags.Size(maxLine, "max-line", "Close a client whose line is longer than this `SIZE`, LF counted, after a NAK.", lineBytesLow, lineBytesHigh)
 	flags.Int(&o.server.MaxConns, "max-conns", "Serve `N` clients at once and let the others wait; "+
-		"0 is what the limit of open files allows, less 32.", 0, connsHigh)
-	flags.Duration(&o.server.Conn.IdleTimeout, "idle-timeout", "Close a client that neither sends nor takes a byte for so long; 0 is never.", 0, timeHigh)
-	flags.Duration(&o.server.Conn.LineTimeout, "line-timeout", "Close a client that does not end a line for so long; 0 is never.", 0, timeHigh)
-	flags.Duration(&o.server.Conn.WriteTimeout, "write-timeout", "Close a client that takes no byte of a waiting reply for so long; 0 is never.", 0, timeHigh)
-	flags.Duration(&o.server.Conn.LingerTimeout, "linger", "Wait so long for the end of a client whose connection is being closed.", lingerLow, timeHigh)
-	flags.Duration(&o.server.Drain, "drain", "After SIGTERM, SIGINT or SIGQUIT, give clients so long to get their replies.", 0, timeHigh)
+		"0 is the descriptor limit less 32.", 0, connsHigh)
+	flags.ZeroIs("default: from the descriptor limit")
+
+	c := &o.server.Conn
+	flags.Group("Timeouts (0 is off)")
+	flags.Duration(&c.IdleTimeout, "idle-timeout", "Close a client that neither sends nor takes a byte for this `DURATION`.", 0, timeHigh)
+	flags.ZeroIs("default off")
+	flags.Duration(&c.LineTimeout, "line-timeout", "Close a client that does not end a line for this `DURATION`, counted from the line's first byte.", 0, timeHigh)
+	flags.ZeroIs("default off")
+	flags.Duration(&c.WriteTimeout, "write-timeout", "Close a client that takes no byte of its waiting replies for this `DURATION`.", 0, timeHigh)
+	flags.ZeroIs("default off")
+
+	flags.Group("Other times")
+	flags.Duration(&c.LingerTimeout, "linger", "Discard the late input of a closing connection for this `DURATION` at most, so that its last replies arrive.", timeLow, timeHigh)
+	flags.Duration(&o.server.Drain, "drain", "After SIGTERM, SIGINT or SIGQUIT, give clients this `DURATION` to get their replies.", timeLow, timeHigh)
+}
+
+// connectionsMax is how many clients are served at once.
+func (o *options) connectionsMax(descriptorLimit int) int {
+	most := max(1, descriptorLimit-descriptorsKept)
+	if o.server.MaxConns > 0 {
+		return min(o.server.MaxConns, most)
+	}
+	return most
 }
 
 // chooseAddress makes one address of the three flags that give it.
@@ -90,7 +107,7 @@ func (o *options) chooseAddress(flags *cli.Flags, host string, port int) (name, 
 		}
 		return "", ""
 	}
-	address, err := cli.ParseListen(net.JoinHostPort(host, strconv.Itoa(port)))
+	address, err := cli.ParseListen(cli.JoinPort(host, port))
 	if err != nil {
 		return "H", err.Error()
 	}

@@ -18,6 +18,7 @@ func TestWhereItListens(t *testing.T) {
 		{[]string{"-port", "0"}, "0.0.0.0:0"},
 		{[]string{"-H", "127.0.0.1"}, "127.0.0.1:5151"},
 		{[]string{"-host", "::1", "-p", "8000"}, "[::1]:8000"},
+		{[]string{"-H", "[::1]", "-p", "8000"}, "[::1]:8000"},
 		{[]string{"-host", "localhost", "-p", "8000"}, "localhost:8000"},
 		{[]string{"-listen", "8000"}, "[::]:8000"},
 		{[]string{"-listen", "[::1]:8000"}, "[::1]:8000"},

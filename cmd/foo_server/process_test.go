@@ -21,16 +21,24 @@ import (
 	"time"
 )
 
-const commandVariable = "FOO_SERVER_TEST"
+const (
+	commandVariable = "FOO_SERVER_TEST"
+	limitVariable   = "FOO_SERVER_TEST_DESCRIPTORS" // how many the command may open
+)
 
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
 
 func TestMain(m *testing.M) {
-	if os.Getenv(commandVariable) != "" {
-		main()
+	if os.Getenv(commandVariable) == "" {
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+	if n, err := strconv.ParseUint(os.Getenv(limitVariable), 10, 64); err == nil {
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n}); err != nil {
+			panic(err)
+		}
+	}
+	main()
 }
 
 func command(args ...string) *exec.Cmd {
@@ -54,7 +62,12 @@ type process struct {
 // says that it listens.
 func startServer(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: command(append([]string{"-listen", "127.0.0.1:0"}, args...)...), t: t}
+	return launch(t, command(append([]string{"-listen", "127.0.0.1:0"}, args...)...))
+}
+
+func launch(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{Cmd: cmd, t: t}
 	p.stdout, p.stderr = p.pipe(p.StdoutPipe), p.pipe(p.StderrPipe)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
@@ -187,6 +200,7 @@ func TestWhatCannotBeStartedIsOneLine(t *testing.T) {
 		"no such flag":      {[]string{"-frob"}, 2, "-frob"},
 		"bad share":         {[]string{"-nak-rate", "2"}, 2, "-nak-rate"},
 		"two addresses":     {[]string{"-listen", "1", "-p", "2"}, 2, "-p: the address is given by -listen already"},
+		"no time to drain":  {[]string{"-drain", "0s"}, 2, "-drain: 0s is not between 1ms and 24h"},
 		"bad host":          {[]string{"-H", "a b"}, 2, "-H"},
 		"foreign address":   {[]string{"-listen", "192.0.2.1:1"}, 1, "192.0.2.1:1: cannot assign requested address"},
 		"no such directory": {[]string{"-listen", "127.0.0.1:0", "-pidfile", "/nonexistent/pid"}, 1, "/nonexistent/pid"},

@@ -97,6 +97,15 @@ func splitAddress(s string) (host, port string, err error) {
 	return "", "", fmt.Errorf("%s is not an address; an IPv6 address needs brackets: [v6]:port", quote(s))
 }
 
+// JoinPort makes one text of host and port for ParseListen or ParseConnect. An
+// IPv6 literal may stand in brackets or not.
+func JoinPort(host string, port int) string {
+	if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") && strings.Contains(host, ":") {
+		host = host[1 : len(host)-1]
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port))
+}
+
 func parsePort(s string, portMin uint64) (uint16, error) {
 	if !isDigits(s) {
 		return 0, fmt.Errorf("port %s is not a number", quote(s))
@@ -199,12 +208,15 @@ func (a Address) Resolve(ctx context.Context) ([]netip.AddrPort, error) {
 type lookupFunc func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
 func (a Address) resolve(ctx context.Context, lookup lookupFunc) ([]netip.AddrPort, error) {
+	if a.Host == "" {
+		return nil, fmt.Errorf("address %s has no host", a)
+	}
 	if fixed, ok := a.Fixed(); ok {
 		return fixed, nil
 	}
 	ips, err := lookup(ctx, "ip", a.Host)
 	if err != nil {
-		return nil, fmt.Errorf("name %s does not resolve: %w", quote(a.Host), err)
+		return nil, fmt.Errorf("name %s does not resolve: %w", quote(a.Host), lookupReason(err))
 	}
 	var found []netip.AddrPort
 	seen := make(map[netip.Addr]bool)
@@ -218,6 +230,14 @@ func (a Address) resolve(ctx context.Context, lookup lookupFunc) ([]netip.AddrPo
 		return nil, fmt.Errorf("name %s has no address", quote(a.Host))
 	}
 	return found, nil
+}
+
+// lookupReason strips the name from an error, which names it already.
+func lookupReason(err error) error {
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok {
+		return errors.New(clean(lookup.Err))
+	}
+	return err
 }
 
 func isDigits(s string) bool {

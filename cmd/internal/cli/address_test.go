@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -180,5 +181,36 @@ func TestResolveTellsWhatFailed(t *testing.T) {
 		func(context.Context, string, string) ([]netip.Addr, error) { return nil, refused })
 	if !errors.Is(err, refused) || err.Error() != `name "foo.example.org" does not resolve: no such host` {
 		t.Errorf("got %v", err)
+	}
+	_, err = Address{"foo.example.org", 80}.resolve(t.Context(), func(_ context.Context, _, host string) ([]netip.Addr, error) {
+		return nil, &net.DNSError{Err: "no such host", Name: host, Server: "10.0.0.53:53", IsNotFound: true}
+	})
+	if err == nil || err.Error() != `name "foo.example.org" does not resolve: no such host` {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnAddressWithoutAHostIsNotLookedUp(t *testing.T) {
+	_, err := Address{"", 80}.resolve(t.Context(), func(context.Context, string, string) ([]netip.Addr, error) {
+		t.Error("a name service is asked for nothing")
+		return nil, nil
+	})
+	if err == nil || err.Error() != "address :80 has no host" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestHostAndPortAreJoined(t *testing.T) {
+	for host, want := range map[string]string{
+		"::1": "[::1]:80", "[::1]": "[::1]:80", "10.0.0.1": "10.0.0.1:80", "foo": "foo:80", "": "[::]:80",
+	} {
+		if a, err := ParseListen(JoinPort(host, 80)); err != nil || a.String() != want {
+			t.Errorf("%q gives %v, %v; want %s", host, a, err, want)
+		}
+	}
+	for _, host := range []string{"[foo]", "[::1", "[", "[]", "::1]", "[::1]]"} {
+		if a, err := ParseListen(JoinPort(host, 80)); err == nil {
+			t.Errorf("%q gives %v", host, a)
+		}
 	}
 }

@@ -7,11 +7,11 @@
 //	cli.IgnoreBrokenPipe()
 //	flags := cli.NewFlags("foo_server", "answers Foo requests.", os.Stdout, os.Stderr)
 //	flags.Group("Addresses")
-//	flags.Listen(&listen, "l,listen", "Listen on this address.")
+//	flags.Listen(&listen, "p,listen", "Listen on this address.")
 //	flags.Group("Running")
 //	flags.LogLevel(&level)
 //	flags.PidFile(&pidFile)
-//	flags.Example("foo_server -l 9001", "Listens on port 9001 of all interfaces.")
+//	flags.Example("foo_server -p 9001", "Listens on port 9001 of all interfaces.")
 //	if code, done := flags.Parse(os.Args[1:]); done {
 //		os.Exit(code)
 //	}

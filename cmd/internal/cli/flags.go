@@ -51,7 +51,7 @@ type group struct {
 type entry struct {
 	names           []string
 	argument, usage string
-	fallback        string // the default as help shows it
+	fallback        string // what help says of the default
 	boolean         bool
 	read            func(string) error
 	show            func() string
@@ -110,7 +110,9 @@ func (f *Flags) add(names, argument, usage string, read func(string) error, show
 		e.argument, e.usage = flag.UnquoteUsage(&flag.Flag{Usage: usage})
 	}
 	if show != nil {
-		e.fallback = show()
+		if value := show(); value != "" {
+			e.fallback = "default " + value
+		}
 	}
 	for _, name := range e.names {
 		f.set.Var(named{f, name, e}, name, usage)
@@ -121,6 +123,16 @@ func (f *Flags) add(names, argument, usage string, read func(string) error, show
 	last := &f.groups[len(f.groups)-1]
 	last.entries = append(last.entries, e)
 	return e
+}
+
+// ZeroIs has help say these words of the flag declared last where its default is
+// 0, which stands for something else then: "default off".
+func (f *Flags) ZeroIs(words string) {
+	entries := f.groups[len(f.groups)-1].entries
+	last := entries[len(entries)-1]
+	if last.fallback == "default 0" || last.fallback == "default 0s" {
+		last.fallback = words
+	}
 }
 
 // store makes a reader that keeps the value only if it parsed.

@@ -18,6 +18,9 @@ type settings struct {
 	drain   time.Duration
 	maxLine int64
 	count   int
+	most    int
+	idle    time.Duration
+	probe   time.Duration
 	share   float64
 	strict  bool
 	name    string
@@ -27,9 +30,9 @@ type settings struct {
 }
 
 func testFlags() (f *Flags, s *settings, stdout, stderr *strings.Builder) {
-	s = &settings{listen: Address{"::", 9000}, drain: 10 * time.Second, maxLine: 64 << 10, count: 1, share: 0.5, mode: "relay"}
+	s = &settings{listen: Address{"::", 9000}, drain: 10 * time.Second, maxLine: 64 << 10, count: 1, probe: 30 * time.Second, share: 0.5, mode: "relay"}
 	stdout, stderr = new(strings.Builder), new(strings.Builder)
-	f = NewFlags("foo_proxy", "stands between Foo clients and Foo servers.", stdout, stderr)
+	f = NewFlags("foo_proxy", "stands between Foo clients and Foo servers, which is a sentence that one line does not hold.", stdout, stderr)
 	f.Group("Addresses")
 	f.Listen(&s.listen, "p,port,listen", "Listen on this `PORT`.")
 	f.ConnectList(&s.forward, "f,forward", "Forward to this server; give it several times for several servers.")
@@ -37,6 +40,12 @@ func testFlags() (f *Flags, s *settings, stdout, stderr *strings.Builder) {
 	f.Duration(&s.drain, "drain", "What is open at SIGTERM has this long to end.", 0, time.Hour)
 	f.Size(&s.maxLine, "max-line", "The longest line, its end included.", 16, 1<<20)
 	f.Int(&s.count, "n", "How many.", 1, 100)
+	f.Int(&s.most, "most", "How many at most; 0 asks the system.", 0, 100)
+	f.ZeroIs("default: what the system allows")
+	f.Duration(&s.idle, "idle", "How long it may be idle.", 0, time.Hour)
+	f.ZeroIs("default off")
+	f.Duration(&s.probe, "probe", "How often it is looked at.", 0, time.Hour)
+	f.ZeroIs("default off")
 	f.Share(&s.share, "share", "How much.")
 	f.Group("Behaviour")
 	f.Bool(&s.strict, "strict", "Refuse bad lines here.")
@@ -194,7 +203,8 @@ func TestHelpShowsEveryFlagInOrder(t *testing.T) {
 		"\nAddresses:\n  -p, -port, -listen PORT\n        Listen on this PORT. (default [::]:9000)\n",
 		"  -f, -forward ADDRESS\n        Forward to this server; give it several times for several servers.\n",
 		"\nLimits:\n  -drain DURATION\n", "(default 10s)\n",
-		"  -max-line SIZE\n", "(default 64KiB)\n", "  -n N\n", "(default 1)\n", "  -share SHARE\n", "(default 0.5)\n",
+		"  -max-line SIZE\n", "(default 64KiB)\n", "  -n N\n", "(default 1)\n",
+		"asks the system. (default: what the system allows)\n", "be idle. (default off)\n", "looked at. (default 30s)\n", "  -share SHARE\n", "(default 0.5)\n",
 		"\nBehaviour:\n  -strict\n        Refuse bad lines here.\n",
 		"  -name TEXT\n        What to call it.\n",
 		"  -on-server-close relay|failover\n", "(default relay)\n",

@@ -11,11 +11,11 @@ const helpIndent = "        "
 // headings in the order of their declaration, and examples.
 func (f *Flags) help() string {
 	var b strings.Builder
-	b.WriteString(f.command + ": " + f.summary + "\n\nUsage: " + f.command + " [flags]\n")
+	b.WriteString(wrap("", f.command+": "+f.summary) + "\nUsage: " + f.command + " [flags]\n")
 	for _, g := range f.groups {
 		b.WriteString("\n" + g.heading + ":\n")
 		if g.heading == "Help" {
-			b.WriteString("  -h, -help\n" + wrap("Print this help and end."))
+			b.WriteString("  -h, -help\n" + wrap(helpIndent, "Print this help and end."))
 		}
 		for _, e := range g.entries {
 			b.WriteString(e.help())
@@ -24,7 +24,7 @@ func (f *Flags) help() string {
 	if len(f.examples) > 0 {
 		b.WriteString("\nExamples:\n")
 		for _, x := range f.examples {
-			b.WriteString("  " + x.line + "\n" + wrap(x.says))
+			b.WriteString("  " + x.line + "\n" + wrap(helpIndent, x.says))
 		}
 	}
 	return b.String()
@@ -37,23 +37,23 @@ func (e *entry) help() string {
 	}
 	usage := e.usage
 	if e.fallback != "" {
-		usage += " (default " + e.fallback + ")"
+		usage += " (" + e.fallback + ")"
 	}
-	return line + "\n" + wrap(usage)
+	return line + "\n" + wrap(helpIndent, usage)
 }
 
 // wrap indents a paragraph and breaks it between words.
-func wrap(text string) string {
+func wrap(indent, text string) string {
 	var b strings.Builder
 	column := 0
-	for _, word := range strings.Fields(text) {
+	for i, word := range strings.Fields(text) {
 		switch {
-		case column == 0:
-			b.WriteString(helpIndent)
-			column = len(helpIndent)
+		case i == 0:
+			b.WriteString(indent)
+			column = len(indent)
 		case column+1+len(word) > helpWidth:
-			b.WriteString("\n" + helpIndent)
-			column = len(helpIndent)
+			b.WriteString("\n" + indent)
+			column = len(indent)
 		default:
 			b.WriteByte(' ')
 			column++

@@ -25,7 +25,7 @@ type Log struct {
 // and does not close before the Log. On a terminal lines are made for the eye,
 // elsewhere each is a JSON object with time, level, msg and the fields.
 func OpenLog(file *os.File, level zapcore.Level) *Log {
-	return newLog(file, isTerminal(file), level)
+	return newLog(file, IsTerminal(file), level)
 }
 
 func newLog(out io.Writer, console bool, level zapcore.Level) *Log {
@@ -70,9 +70,14 @@ func encodeDropped(encoder zapcore.Encoder, dropped uint64) []byte {
 	return append([]byte(nil), line.Bytes()...)
 }
 
-// isTerminal asks without File.Fd, which would switch the descriptor to
-// blocking for every process that shares it.
-func isTerminal(file *os.File) bool {
+// IsTerminal says whether a person reads what is written there; any goroutine
+// may ask. It does without File.Fd, which would switch the descriptor to blocking
+// for every process that shares it.
+func IsTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
 	raw, err := file.SyscallConn()
 	if err != nil {
 		return false

@@ -122,11 +122,11 @@ func TestTerminalsAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	if isTerminal(null) {
+	if IsTerminal(null) {
 		t.Error("the null device counts as a terminal")
 	}
 	null.Close()
-	if isTerminal(null) {
+	if IsTerminal(null) {
 		t.Error("a closed file counts as a terminal")
 	}
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -134,7 +134,7 @@ func TestTerminalsAreTold(t *testing.T) {
 		t.Skip("no pseudo-terminals here: ", err)
 	}
 	defer master.Close()
-	if !isTerminal(master) {
+	if !IsTerminal(master) {
 		t.Error("a pseudo-terminal does not count as a terminal")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,10 +26,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case "":
 		os.Exit(m.Run())
-	case "signals":
-		os.Exit(playSignals(false))
-	case "hanging":
-		os.Exit(playSignals(true))
+	case "signals", "hanging", "ending":
+		os.Exit(playSignals(os.Getenv(roleVariable)))
 	case "fatal":
 		OpenLog(os.Stderr, zapcore.InfoLevel).Logger().Fatal("the last line")
 	case "noreader":
@@ -38,22 +37,30 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// playSignals tells what its handlers are called with until stdin ends.
-func playSignals(hanging bool) int {
+// playSignals tells what its handlers are called with until stdin ends. It can
+// hang in a drain, or at its very end.
+func playSignals(role string) int {
 	IgnoreBrokenPipe()
 	s := WatchSignals(SignalHandlers{
 		Drain: func(sig os.Signal) {
 			fmt.Println("drain", sig)
-			if hanging {
+			if role == "hanging" {
 				select {}
 			}
 		},
 		Stats: func() { fmt.Println("stats") },
+		Exit: func(code int) {
+			fmt.Println("exit")
+			os.Exit(code)
+		},
 	})
 	fmt.Println("ready")
 	io.Copy(io.Discard, os.Stdin)
 	s.Stop()
 	fmt.Println("stopped")
+	if role == "ending" {
+		select {}
+	}
 	return ExitOK
 }
 
@@ -137,9 +144,32 @@ func TestTheFirstSignalDrainsAndTheSecondEnds(t *testing.T) {
 				c.signal(sig)
 				c.expect("drain " + sig.String())
 				c.signal(syscall.SIGTERM)
+				c.expect("exit")
 				c.expectExit(ExitFailure)
 			})
 		}
+	}
+}
+
+// TestASecondSignalIsHeardUntilTheVeryEnd: the first may have been what ended the
+// work, or come after it.
+func TestASecondSignalIsHeardUntilTheVeryEnd(t *testing.T) {
+	for _, drained := range []bool{true, false} {
+		t.Run(fmt.Sprint("drained ", drained), func(t *testing.T) {
+			c := startChild(t, "ending")
+			if drained {
+				c.signal(syscall.SIGTERM)
+				c.expect("drain terminated")
+			}
+			c.stdin.Close()
+			c.expect("stopped")
+			if !drained {
+				c.signal(syscall.SIGINT)
+			}
+			c.signal(syscall.SIGTERM)
+			c.expect("exit")
+			c.expectExit(ExitFailure)
+		})
 	}
 }
 
@@ -217,10 +247,17 @@ func TestAGoneReaderKillsNobody(t *testing.T) {
 	}
 }
 
+// watchHere is for tests of one process: the next one's signals are its own.
+func watchHere(t *testing.T, h SignalHandlers) *Signals {
+	s := WatchSignals(h)
+	t.Cleanup(func() { signal.Stop(s.ends) })
+	return s
+}
+
 func TestStatsNeverRunTwiceAtATimeAndStopEndsThem(t *testing.T) {
 	var mu sync.Mutex
 	called := make(chan struct{})
-	s := WatchSignals(SignalHandlers{Stats: func() {
+	s := watchHere(t, SignalHandlers{Stats: func() {
 		if !mu.TryLock() {
 			t.Error("two at a time")
 		}
@@ -243,7 +280,7 @@ func TestStatsNeverRunTwiceAtATimeAndStopEndsThem(t *testing.T) {
 
 func TestTheExitFunctionCanBeReplaced(t *testing.T) {
 	drained, exited := make(chan os.Signal), make(chan int)
-	s := WatchSignals(SignalHandlers{
+	s := watchHere(t, SignalHandlers{
 		Drain: func(sig os.Signal) { drained <- sig },
 		Exit:  func(code int) { exited <- code },
 	})

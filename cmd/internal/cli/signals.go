@@ -33,11 +33,13 @@ type SignalHandlers struct {
 	Exit func(code int)
 }
 
-// Signals listens until Stop. A process has one at a time.
+// Signals hears signals until the process has ended, and calls for them until
+// Stop; Exit even after it. A process has one.
 type Signals struct {
 	ends, stats chan os.Signal
+	first       chan os.Signal // of ends, on its way to Drain
 	quit        chan struct{}
-	work        sync.WaitGroup
+	work        sync.WaitGroup // all but watchEnds, which goes on after Stop
 	once        sync.Once
 }
 
@@ -59,31 +61,33 @@ func WatchSignals(h SignalHandlers) *Signals {
 		// many SIGUSR1 one waiting is enough, since its line comes later anyway.
 		ends:  make(chan os.Signal, 2),
 		stats: make(chan os.Signal, 1),
+		first: make(chan os.Signal, 1),
 		quit:  make(chan struct{}),
 	}
 	signal.Notify(s.ends, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
 	signal.Notify(s.stats, syscall.SIGUSR1)
-	s.work.Go(func() { s.watchEnds(h) })
+	go s.watchEnds(h.Exit)
+	s.work.Go(func() { s.watchFirst(h.Drain) })
 	s.work.Go(func() { s.watchStats(h.Stats) })
 	return s
 }
 
-// watchEnds runs Drain beside itself, so that the second signal is heard even
-// while the first one's work hangs.
-func (s *Signals) watchEnds(h SignalHandlers) {
-	draining := false
-	for {
-		select {
-		case sig := <-s.ends:
-			if draining {
-				h.Exit(ExitFailure)
-				return
-			}
-			draining = true
-			s.work.Go(func() { h.Drain(sig) })
-		case <-s.quit:
-			return
-		}
+// watchEnds goes on after Stop: were the signals given back to the system when
+// the work is done, one that comes while the process says its last words would
+// kill it before it has tidied up.
+func (s *Signals) watchEnds(exit func(code int)) {
+	s.first <- <-s.ends
+	<-s.ends
+	exit(ExitFailure)
+}
+
+// watchFirst has a goroutine of its own, so that the second signal is heard even
+// while the first one's work hangs. After Stop there is nothing left to drain.
+func (s *Signals) watchFirst(drain func(os.Signal)) {
+	select {
+	case sig := <-s.first:
+		drain(sig)
+	case <-s.quit:
 	}
 }
 
@@ -100,16 +104,13 @@ func (s *Signals) watchStats(stats func()) {
 	}
 }
 
-// Stop ends the listening and waits a moment for handlers that are at work.
-// SIGUSR1 is ignored from then on: its default would kill a process that was
-// only asked for its numbers a moment too late. It may be called again.
+// Stop is for a process that is about to end. Drain and Stats are not called any
+// more, and those at work are waited for a moment. SIGUSR1 is still heard and
+// passed over: its default would kill a process that was only asked for its
+// numbers a moment too late, and signal.Ignore lets it do so to one whose handler
+// has just begun. A second signal to end still calls Exit. It may be called again.
 func (s *Signals) Stop() {
-	s.once.Do(func() {
-		signal.Ignore(syscall.SIGUSR1)
-		signal.Stop(s.ends)
-		signal.Stop(s.stats)
-		close(s.quit)
-	})
+	s.once.Do(func() { close(s.quit) })
 	ended := make(chan struct{})
 	go func() {
 		s.work.Wait()

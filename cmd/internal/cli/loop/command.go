@@ -4,7 +4,7 @@ package loop
 // which order, what the signals do, and how it ends. It knows no server and no
 // proxy, only a Service.
 //
-//	log ─► kernel ─► service ─► listener ─► pid file ─► signals, watchdog ─► Run
+//	limit ─► log ─► kernel ─► service ─► listener ─► pid file ─► signals, watchdog ─► Run
 //
 // Nothing is logged before it listens, so that a command that cannot start says
 // one thing.
@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"golang.org/x/sys/unix"
 
 	"fooproxy/cmd/internal/cli"
 	"fooproxy/poller"
@@ -47,15 +48,22 @@ type Command struct {
 // Run is the whole life of the command. It gives the exit code; what cannot be
 // had is one line on stderr. SIGPIPE is ignored already.
 func (c Command) Run() (code int) {
+	if err := checkDescriptors(); err != nil {
+		return c.fail(err)
+	}
 	SetCores(1)
 	log := cli.OpenLog(os.Stderr, c.Level)
 	defer log.Close(logFlushMax)
 	if err := c.serve(log); err != nil {
-		// Where stderr cannot be written nobody is left to tell but the exit code.
-		_, _ = fmt.Fprintf(os.Stderr, "%s: %v\n", c.Name, err)
-		return cli.ExitFailure
+		return c.fail(err)
 	}
 	return cli.ExitOK
+}
+
+func (c Command) fail(err error) (code int) {
+	// Where stderr cannot be written nobody is left to tell but the exit code.
+	_, _ = fmt.Fprintf(os.Stderr, "%s: %v\n", c.Name, err)
+	return cli.ExitFailure
 }
 
 func (c Command) serve(log *cli.Log) error {
@@ -81,9 +89,24 @@ func (c Command) serve(log *cli.Log) error {
 	log.Logger().Info("listening", zap.Stringer("address", address), zap.Int("pid", os.Getpid()), zap.String("version", cli.Version))
 	err = service.Run()
 	stopWatching()
+	// Before all that waits: whoever reads the log or the statistics may be slow.
+	err = errors.Join(err, pidFile.Remove())
 	cancel()
 	signals.Stop()
-	return errors.Join(err, pidFile.Remove(), kernel.Shut())
+	return errors.Join(err, kernel.Shut())
+}
+
+// checkDescriptors comes before anything is opened: with a few descriptors less
+// than it needs for itself, the Go runtime ends a process with a riddle.
+func checkDescriptors() error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("getrlimit: %w", err)
+	}
+	if limit.Cur < descriptorsMin {
+		return fmt.Errorf("the descriptor limit is %d; at least %d are needed", limit.Cur, descriptorsMin)
+	}
+	return nil
 }
 
 // listen opens the first address of a name that has several.

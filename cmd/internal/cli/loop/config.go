@@ -13,6 +13,10 @@ const (
 	// stderr.
 	logFlushMax = time.Second
 
+	// descriptorsMin is the least descriptor limit that a command starts with:
+	// what it needs for itself, 32, and a few clients.
+	descriptorsMin = 40
+
 	// listenLookup bounds the look-up of the name to listen on. Whoever starts a
 	// command waits for it.
 	listenLookup = 10 * time.Second

@@ -30,6 +30,10 @@ func TestMain(m *testing.M) {
 		runStuckLoop(how)
 		os.Exit(99) // the watchdog was to end this
 	}
+	if ending := os.Getenv(lifeVariable); ending != "" {
+		cli.IgnoreBrokenPipe()
+		os.Exit(playLife(ending))
+	}
 	os.Exit(m.Run())
 }
 
