@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -21,21 +22,22 @@ const (
 	reachable   = "server reachable again"
 )
 
-// deadAddr is an address where nobody listens. An odd port is none that the
-// kernel gives to connections that name none, so no dial can meet itself there.
+// deadAddr is an address where nobody listens. Its port lies below those that the
+// kernel gives out by itself, so no dial can meet itself there. Processes that
+// test at the same time look at different ones.
 func deadAddr(t testing.TB) netip.AddrPort {
 	t.Helper()
-	for {
-		listener, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(anyLoopback))
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := listener.Addr().(*net.TCPAddr).AddrPort()
-		listener.Close()
-		if addr.Port()%2 == 1 {
+	for try := range 5000 {
+		port := 20_001 + 2*(os.Getpid()*7+try)%12_000
+		addr := netip.AddrPortFrom(anyLoopback.Addr(), uint16(port))
+		listener, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr))
+		if err == nil {
+			listener.Close()
 			return addr
 		}
 	}
+	t.Fatal("there is no free port")
+	return netip.AddrPort{}
 }
 
 func TestAClientOfADeadServerIsClosed(t *testing.T) {

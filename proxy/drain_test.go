@@ -82,7 +82,9 @@ func TestADrainAcceptsWhoWaitsAndAnswersThem(t *testing.T) {
 // and one that does not even take its FIN.
 func TestADrainEndsInTime(t *testing.T) {
 	s := startServer(t, 0, swallows)
-	l := startLive(t, s.addrs(), func(c *Config) { c.Drain = 200 * time.Millisecond })
+	l := startLive(t, s.addrs(), func(c *Config) {
+		c.Drain, c.Client.LingerTimeout = 200*time.Millisecond, time.Hour
+	})
 	c := dial(t, l.addr)
 	send(t, c, "REQ 1 never answered\n")
 	l.until("the request is here", func() bool { return l.proxy.records.live == 1 })

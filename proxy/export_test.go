@@ -29,9 +29,17 @@ func (p *Proxy) checkInvariants() error {
 		}
 	}
 	for _, s := range p.starved {
-		if !s.starved || !slices.Contains(p.sessions, s) {
-			return fmt.Errorf("session %d is on the list of the starved without being one", s.id)
+		if !s.starved || s.state > sessionFinishing || !slices.Contains(p.sessions, s) {
+			return fmt.Errorf("session %d is on the list of the starved in state %d, starved %v", s.id, s.state, s.starved)
 		}
+	}
+	for _, s := range p.undialled {
+		if s.link != nil || s.state > sessionFinishing || !slices.Contains(p.sessions, s) {
+			return fmt.Errorf("session %d is on the list of the undialled in state %d, its link is %v", s.id, s.state, s.link)
+		}
+	}
+	if s := p.favoured; s != nil && (s.state > sessionFinishing || !slices.Contains(p.sessions, s)) {
+		return fmt.Errorf("session %d is favoured in state %d", s.id, s.state)
 	}
 	if live != p.records.live {
 		return fmt.Errorf("%d records are on queues, %d are in use", live, p.records.live)

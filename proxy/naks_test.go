@@ -155,6 +155,37 @@ func TestNAKsKeepTheirPlacesWhileTheClientTakesNoOutput(t *testing.T) {
 	}
 }
 
+// TestAShortReplyDoesNotPassANAKThatFindsNoRoom leaves room for the one, and not
+// for the other.
+func TestAShortReplyDoesNotPassANAKThatFindsNoRoom(t *testing.T) {
+	g := newStage(t, strict)
+	client, server := g.connect()
+	client.SetWindow(1)
+	g.says(client, "REQ 1\nREQ 2\nbad\nREQ 3\n")
+	long := line("ACK 1 ", 64<<10-nakBytesMax/2-len("ACK 2\n"))
+	g.says(server, long+"ACK 2\nACK 3\n")
+	client.SetWindow(64 << 10)
+	g.hears(client, long+"ACK 2\nNAK 0 unknown type\nACK 3\n")
+}
+
+// TestNAKsAmongRepliesCountAsOutput has replies come in one run that the output
+// would just hold, and a NAK behind each.
+func TestNAKsAmongRepliesCountAsOutput(t *testing.T) {
+	const limit, requests = 8 << 10, 60
+	g := newStage(t, strict, func(c *Config) { c.Client.MaxLine, c.Client.HighMark, c.Client.LowMark = limit/8, limit, limit/2 })
+	client, server := g.connect()
+	client.SetWindow(1)
+	g.says(client, strings.Repeat("REQ 1\nbad\n", requests))
+	reply := line("ACK 1 ", limit/requests)
+	g.says(server, strings.Repeat(reply, requests))
+	c := g.proxy.sessions[0].client
+	if waits := c.Appended() - c.Written(); waits > limit {
+		t.Errorf("%d bytes of output wait", waits)
+	}
+	client.SetWindow(64 << 10)
+	g.hears(client, strings.Repeat(reply+"NAK 0 unknown type\n", requests))
+}
+
 // TestNAKsMadeHereAreBoundedLikeReplies has a client send bad lines for ever and
 // never read: the NAKs count as output and as outstanding requests.
 func TestNAKsMadeHereAreBoundedLikeReplies(t *testing.T) {

@@ -4,9 +4,13 @@
 package proxy
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"fooproxy/stats"
 )
 
 // clientLines are lines that a client may send, without LF.
@@ -168,6 +172,47 @@ func TestNumbersOfRequestsAreWatched(t *testing.T) {
 			g.numbers().expect(t, numbers{"outstanding": 0, "strays": 0, "duplicates": c.duplicates, "out_of_order": c.disordered})
 		})
 	}
+}
+
+func TestBytesAndTimesAreCounted(t *testing.T) {
+	g := newStage(t, strict)
+	client, server := g.connect()
+	g.says(client, "REQ 1 a\nbad\nREQ 2 b\n")
+	g.pass(3 * time.Millisecond)
+	g.says(server, "ACK 1 a\nnot Foo\n")
+	g.pass(7 * time.Millisecond)
+	g.says(server, "ACK 2 b\n")
+	out := "ACK 1 a\nNAK 0 unknown type\nnot Foo\nACK 2 b\n"
+	g.hears(client, out)
+	g.numbers().expect(t, numbers{"bytes_in": float64(len("REQ 1 a\nbad\nREQ 2 b\n")), "bytes_out": float64(len(out))})
+	var s stats.Snapshot
+	g.proxy.stats.Fill(&s, g.proxy.loop.Now())
+	var all struct {
+		Latency struct{ P50, Max float64 } `json:"latency_us"`
+	}
+	if err := json.Unmarshal(s.AppendJSON(nil), &all); err != nil {
+		t.Fatal(err)
+	}
+	if p50, most := all.Latency.P50, all.Latency.Max; p50 < 2900 || p50 > 3100 || most < 9900 || most > 10_100 {
+		t.Errorf("half of the replies took %v µs, the slowest %v µs", p50, most)
+	}
+}
+
+// TestEventsOfDescriptorsThatAreClosedAreCounted has another process hold a
+// client's descriptor as well: it goes on firing.
+func TestEventsOfDescriptorsThatAreClosedAreCounted(t *testing.T) {
+	g := newStage(t)
+	client, server := g.connect()
+	giveUp := g.kernel.Share(g.kernel.Descriptor(client))
+	server.Close()
+	g.settle()
+	g.pass(g.proxy.config.Client.LingerTimeout + time.Second)
+	if len(g.proxy.sessions) != 0 {
+		t.Fatal("the session is still there")
+	}
+	g.says(client, "x")
+	g.numbers().expect(t, numbers{"events_stale": 1})
+	giveUp()
 }
 
 func TestAReplyBelongsToTheOldestOfItsSeq(t *testing.T) {

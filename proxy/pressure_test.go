@@ -84,6 +84,26 @@ func TestAClientThatNeverReadsCostsLittle(t *testing.T) {
 	}
 }
 
+// TestLittleIsReadOfWhatMayNotGoOn has the client's output full and all its
+// requests outstanding: what was read of its next ones is kept.
+func TestLittleIsReadOfWhatMayNotGoOn(t *testing.T) {
+	g := newStage(t)
+	client, server := g.connect()
+	client.SetWindow(1)
+	ask := line("REQ 1 ", 30)
+	g.says(client, strings.Repeat(ask, DefaultMaxOutstanding))
+	g.hears(server, strings.Repeat(ask, DefaultMaxOutstanding))
+	g.pours(server, strings.Repeat(line("ACK 1 ", 90), DefaultMaxOutstanding))
+	server.SetWindow(1)
+	g.pours(client, strings.Repeat(ask, 4000))
+	if n := g.proxy.sessions[0].requests.count; n != DefaultMaxOutstanding {
+		t.Fatalf("%d requests are outstanding", n)
+	}
+	if g.peak > costMax {
+		t.Errorf("%d KiB were held", g.peak>>10)
+	}
+}
+
 func TestAClientWithAllRequestsOutstandingIsNotRead(t *testing.T) {
 	g := newStage(t)
 	client, server := g.connect()
