@@ -176,7 +176,11 @@ func TestANameIsLookedUpOutsideTheLoop(t *testing.T) {
 		<-answer
 		return s.addrs(), nil
 	}})
-	<-asked
+	select {
+	case <-asked:
+	case <-time.After(resolveInterval / 2):
+		t.Fatal("the name is not looked up at once")
+	}
 	// The name service takes its time. Until then the server is unreachable.
 	c := dial(t, l.addr)
 	receiveEnd(t, c, "")

@@ -182,6 +182,34 @@ func TestTheServersLastWordsWaitForTheClient(t *testing.T) {
 	}
 }
 
+func TestTheResetOfAClientThatIsNotReadIsNoticed(t *testing.T) {
+	g := newStage(t, func(c *Config) { c.MaxOutstanding = 1 })
+	client, server := g.connect()
+	g.says(client, "REQ 1 x\nREQ 2 y\n")
+	g.hears(server, "REQ 1 x\n")
+	client.Reset()
+	g.settle()
+	g.numbers().expect(t, numbers{"connections": 0, "abandoned": 1})
+	g.ended(server)
+}
+
+// TestAServerThatHasEndedIsNotWaitedFor: it sends no more, and does not read what
+// is still to be sent to it.
+func TestAServerThatHasEndedIsNotWaitedFor(t *testing.T) {
+	g := newStage(t)
+	client, server := g.connect()
+	server.SetWindow(1)
+	g.pours(client, strings.Repeat(line("REQ 1 ", 1000), 60))
+	server.CloseWrite()
+	g.settle()
+	g.ended(client)
+	client.Close()
+	g.settle()
+	if n := len(g.proxy.sessions); n != 0 {
+		t.Error("its connection is still there")
+	}
+}
+
 func TestWhatWasReadOfAClientThatResetsIsForwarded(t *testing.T) {
 	g := newStage(t)
 	client, server := g.connect()

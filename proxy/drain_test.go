@@ -57,7 +57,7 @@ func TestADrainAnswersWhatWasReceivedAndEnds(t *testing.T) {
 
 func TestADrainAcceptsWhoWaitsAndAnswersThem(t *testing.T) {
 	s := startServer(t, 0, answers)
-	l := startLive(t, s.addrs(), func(c *Config) { c.MaxConns = 1 })
+	l := startLive(t, s.addrs(), func(c *Config) { c.MaxConns, c.Drain = 1, time.Hour })
 	first := dial(t, l.addr)
 	send(t, first, "REQ 1 x\n")
 	receive(t, first, "ACK 1 x\n")

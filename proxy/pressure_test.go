@@ -84,6 +84,31 @@ func TestAClientThatNeverReadsCostsLittle(t *testing.T) {
 	}
 }
 
+// TestRecordsAreGivenBackAfterARush looks at them some time later.
+func TestRecordsAreGivenBackAfterARush(t *testing.T) {
+	g := newStage(t)
+	var servers []*fake.Peer
+	asks := strings.Repeat("REQ 1\n", DefaultMaxOutstanding)
+	for range 4 {
+		client, server := g.connect()
+		g.says(client, asks)
+		servers = append(servers, server)
+	}
+	for _, server := range servers {
+		g.says(server, strings.ReplaceAll(g.takes(server), "REQ", "ACK"))
+	}
+	g.pass(trimInterval)
+	kept := 0
+	for _, c := range g.proxy.records.chunks {
+		if c != nil {
+			kept++
+		}
+	}
+	if kept > spareChunks+1 {
+		t.Errorf("%d chunks are kept", kept)
+	}
+}
+
 // TestLittleIsReadOfWhatMayNotGoOn has the client's output full and all its
 // requests outstanding: what was read of its next ones is kept.
 func TestLittleIsReadOfWhatMayNotGoOn(t *testing.T) {

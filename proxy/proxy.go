@@ -132,7 +132,7 @@ func (p *Proxy) shut() {
 // call it, and owns what it gets. The error is poller.ErrBusy or the context's,
 // which should end with Run: afterwards nobody answers.
 func (p *Proxy) Snapshot(ctx context.Context) (*stats.Snapshot, error) {
-	s := new(stats.Snapshot)
+	s := stats.NewSnapshot()
 	err := p.loop.Mailbox().Call(ctx, func() { p.stats.Fill(s, p.loop.Now()) })
 	if err != nil {
 		return nil, err

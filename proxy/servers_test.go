@@ -153,8 +153,3 @@ func answersThen(lines int, lastWord string) handler {
 
 // swallows reads everything and answers nothing, until the client ends.
 func swallows(_ *net.TCPConn, in *bufio.Reader) { io.Copy(io.Discard, in) }
-
-// keepsUntil serves nothing and reads nothing until the channel is closed.
-func keepsUntil(done <-chan struct{}) handler {
-	return func(*net.TCPConn, *bufio.Reader) { <-done }
-}

@@ -92,6 +92,57 @@ func TestAClientWaitsForADescriptorForItsServer(t *testing.T) {
 	g.hears(g.server.Accept(), "REQ 1 a\n")
 }
 
+// TestWhoWaitsForADescriptorMayGo looks at clients that leave, and at a drain that
+// loses its patience, while they wait.
+func TestWhoWaitsForADescriptorMayGo(t *testing.T) {
+	for name, end := range map[string]func(*stage, *fake.Peer){
+		"client resets": func(g *stage, client *fake.Peer) { client.Reset(); g.settle() },
+		"drain is over": func(g *stage, client *fake.Peer) {
+			g.proxy.Drain()
+			g.settle()
+			g.pass(DefaultDrain * 95 / 100)
+			g.ended(client)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newStage(t)
+			g.connect()
+			limit := g.kernel.Limit
+			g.kernel.Limit = g.kernel.Open() + 3 + 1
+			client := g.kernel.Dial(g.addr)
+			g.settle()
+			if len(g.proxy.undialled) != 1 {
+				t.Fatal("nobody waits")
+			}
+			end(g, client)
+			g.kernel.Limit = limit
+			g.pass(2 * shortageRetry)
+			if g.server.Accept() != nil {
+				t.Error("the server was dialled for nobody")
+			}
+		})
+	}
+}
+
+// TestOneClientAtATimeMayExceedTheMemory has many go on with a line that does
+// not end.
+func TestOneClientAtATimeMayExceedTheMemory(t *testing.T) {
+	const clients = 8
+	g := newStage(t, func(c *Config) { c.MaxMemory = clients * 30 << 10 })
+	all, _ := halfLines(g, clients)
+	for range 20 {
+		for _, c := range all {
+			c.SendString(strings.Repeat("x", 2000))
+		}
+		g.pass(shortageRetry)
+	}
+	// Each holds 32 KiB, the favoured one of the moment, and of the one before,
+	// twice as much.
+	if most := (clients + 2) * 32 << 10; g.peak > most {
+		t.Errorf("%d KiB were held", g.peak>>10)
+	}
+}
+
 func TestTheDeathOfAServerUnderLoadIsOneLine(t *testing.T) {
 	g := newStage(t)
 	var servers []*fake.Peer

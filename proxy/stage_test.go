@@ -167,9 +167,9 @@ func (g *stage) ended(p *fake.Peer) {
 
 // numbers gives the statistics as they are published.
 func (g *stage) numbers() numbers {
-	var s stats.Snapshot
-	g.proxy.stats.Fill(&s, g.proxy.loop.Now())
-	return parseNumbers(g.t, &s)
+	s := stats.NewSnapshot()
+	g.proxy.stats.Fill(s, g.proxy.loop.Now())
+	return parseNumbers(g.t, s)
 }
 
 // numbers are the statistics by their names.

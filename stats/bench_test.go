@@ -85,12 +85,12 @@ func BenchmarkFill(b *testing.B) {
 				r.Latency(ns)
 			}
 			r.Latency(longest)
-			var s Snapshot
+			s := NewSnapshot()
 			b.ReportAllocs()
 			var now int64
 			for b.Loop() {
 				now += testMillisecond
-				r.Fill(&s, now)
+				r.Fill(s, now)
 			}
 		})
 	}
@@ -101,8 +101,8 @@ func BenchmarkAppendJSON(b *testing.B) {
 	for _, ns := range benchmarkLatencies() {
 		r.Latency(ns)
 	}
-	var s Snapshot
-	r.Fill(&s, testSecond)
+	s := NewSnapshot()
+	r.Fill(s, testSecond)
 	b.ReportAllocs()
 	var line []byte
 	for b.Loop() {

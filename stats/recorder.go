@@ -96,8 +96,8 @@ func (r *Recorder) pending(c Counter) int64 {
 
 // Fill copies all numbers as they are at the time now into s. It ends the turn
 // first, so that totals, rates and registry agree in whatever phase of a turn
-// it is called. Only the first Fill of a snapshot allocates; each costs as much
-// as Latencies.CopyFrom. The recorder keeps no reference to s: afterwards it
+// it is called. It does not allocate, and costs as much as
+// Latencies.CopyFrom. The recorder keeps no reference to s: afterwards it
 // belongs to the caller, who may give it to another goroutine.
 func (r *Recorder) Fill(s *Snapshot, now int64) {
 	r.EndTurn(now)
@@ -106,9 +106,6 @@ func (r *Recorder) Fill(s *Snapshot, now int64) {
 	s.totals = r.totals
 	s.requestRateShort, s.requestRateLong = r.requests.Rates()
 	s.replyRateShort, s.replyRateLong = r.replies.Rates()
-	if s.latencies == nil {
-		s.latencies = NewLatencies()
-	}
 	s.latencies.CopyFrom(r.latencies)
 	s.uptime = now - r.start
 }

@@ -64,8 +64,8 @@ func TestOnlyMessagesEnterTheWindows(t *testing.T) {
 		r := NewRecorder(metrics.NewRegistry(), 0)
 		r.Add(c, 4)
 		r.EndTurn(5)
-		var s Snapshot
-		r.Fill(&s, 5)
+		s := NewSnapshot()
+		r.Fill(s, 5)
 		var wantRequests, wantReplies float64
 		switch c {
 		case MsgReq:
@@ -95,9 +95,9 @@ func TestSecondRecorderInOneRegistryPanics(t *testing.T) {
 func TestSteadyTrafficIsRatedWithinTwoPercent(t *testing.T) {
 	const start = 123_456_789
 	r := NewRecorder(metrics.NewRegistry(), start)
-	var s Snapshot
+	s := NewSnapshot()
 	rates := func(now int64) [4]float64 {
-		r.Fill(&s, now)
+		r.Fill(s, now)
 		return [4]float64{s.requestRateShort, s.replyRateShort, s.requestRateLong, s.replyRateLong}
 	}
 	var end int64
@@ -126,9 +126,9 @@ func TestSteadyTrafficIsRatedWithinTwoPercent(t *testing.T) {
 
 func TestLoopSideDoesNotAllocate(t *testing.T) {
 	r := NewRecorder(metrics.NewRegistry(), 0)
-	var s Snapshot
+	s := NewSnapshot()
 	var now int64
-	r.Fill(&s, now)
+	r.Fill(s, now)
 	tests := []struct {
 		name string
 		call func()
@@ -150,7 +150,7 @@ func TestLoopSideDoesNotAllocate(t *testing.T) {
 		{"Fill", func() {
 			now += 7 * testMillisecond
 			r.Add(MsgNak, 1)
-			r.Fill(&s, now)
+			r.Fill(s, now)
 		}},
 	}
 	for _, test := range tests {

@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// Snapshot holds the numbers of one Recorder at one moment. The zero value is
-// ready for Recorder.Fill and may be filled again any number of times. It has
+// Snapshot holds the numbers of one Recorder at one moment. NewSnapshot makes it,
+// and Recorder.Fill may fill it any number of times. It has
 // one owner at a time: the loop while it fills it, then whoever writes it. It
 // must not be copied, because a copy would share the latencies' memory.
 type Snapshot struct {
@@ -19,9 +19,13 @@ type Snapshot struct {
 	requestRateShort, requestRateLong float64
 	replyRateShort, replyRateLong     float64
 
-	latencies *Latencies // nil before the first Fill
-	uptime    int64      // ns
+	latencies *Latencies
+	uptime    int64 // ns
 }
+
+// NewSnapshot makes an empty snapshot, with the memory that Fill needs: whoever
+// asks a loop for its numbers brings it, so that the loop does not allocate.
+func NewSnapshot() *Snapshot { return &Snapshot{latencies: NewLatencies()} }
 
 // AppendJSON appends the snapshot to dst as one JSON object on one line, with
 // LF at its end, and returns the longer slice. Keys come in a fixed order.

@@ -62,17 +62,17 @@ func decode(t *testing.T, line []byte) (keys []string, values map[string]string)
 
 func TestSnapshotHasItsKeysInOrder(t *testing.T) {
 	r := NewRecorder(metrics.NewRegistry(), 0)
-	var s Snapshot
+	s := NewSnapshot()
 	for _, state := range []string{"never filled", "empty", "busy"} {
 		switch state {
 		case "empty":
-			r.Fill(&s, 0)
+			r.Fill(s, 0)
 		case "busy":
 			for c := range numCounters {
 				r.Add(c, 1<<40)
 			}
 			r.Latency(1 << 40)
-			r.Fill(&s, 1<<40)
+			r.Fill(s, 1<<40)
 		}
 		keys, values := decode(t, s.AppendJSON(nil))
 		if !slices.Equal(keys, snapshotKeys) {
@@ -103,8 +103,8 @@ func TestSnapshotHoldsWhatWasRecorded(t *testing.T) {
 	}
 	r.Latency(7_654_321)
 
-	var s Snapshot
-	r.Fill(&s, start+2_500*testMillisecond+600_000) // without EndTurn: Fill publishes
+	s := NewSnapshot()
+	r.Fill(s, start+2_500*testMillisecond+600_000) // without EndTurn: Fill publishes
 	r.Add(MsgReq, 1)                                // must not reach s
 	r.Latency(9 * testSecond)
 	_, got := decode(t, s.AppendJSON([]byte{}))
@@ -138,7 +138,7 @@ func TestSnapshotHoldsWhatWasRecorded(t *testing.T) {
 }
 
 func TestSnapshotIsAppended(t *testing.T) {
-	var s Snapshot
+	s := NewSnapshot()
 	got := s.AppendJSON([]byte("before "))
 	if want := append([]byte("before "), s.AppendJSON(nil)...); !bytes.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -151,8 +151,8 @@ func TestSnapshotIsWrittenWhileTheLoopGoesOn(t *testing.T) {
 	registry := metrics.NewRegistry()
 	r := NewRecorder(registry, 0)
 	free, filled := make(chan *Snapshot, 2), make(chan *Snapshot, 2)
-	free <- new(Snapshot)
-	free <- new(Snapshot)
+	free <- NewSnapshot()
+	free <- NewSnapshot()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -74,6 +74,7 @@ func TestTheCommandHasALineOfItsOwnOnATerminal(t *testing.T) {
 	if code := run(t.Context(), []string{"-p", port}, streams{strings.NewReader("a\n"), terminal, terminal}); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
+	terminal.Close() // so that what is missing is an error and not a wait
 	screen := bufio.NewReader(master)
 	for _, want := range []string{"ACK 1 ha", `foo_client: the stream ended in mid-line at "ACK 1 ha": unexpected EOF; replies missing: 1`} {
 		line, err := screen.ReadString('\n')

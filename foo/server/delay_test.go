@@ -29,8 +29,8 @@ func TestRepliesLeaveWhenTheirTimeHasCome(t *testing.T) {
 	s.expectCount(stats.Answered, 4)
 	c.hear("NAK 0 unknown type\nACK 3 c\n")
 	other.hear("ACK 1 other\n")
-	var snapshot stats.Snapshot
-	s.recorder.Fill(&snapshot, s.loop.Now())
+	snapshot := stats.NewSnapshot()
+	s.recorder.Fill(snapshot, s.loop.Now())
 	if text := snapshot.AppendJSON(nil); !bytes.Contains(text, []byte(`"max":50000}`)) {
 		t.Errorf("the latencies are not those of the delay: %s", text)
 	}

@@ -125,7 +125,7 @@ func (s *Server) Drain() { s.askDrain() }
 // be any goroutine but the loop's. The error is poller.ErrBusy, or the
 // context's: it should end with Run, since an ended loop answers nobody.
 func (s *Server) Snapshot(ctx context.Context) (*stats.Snapshot, error) {
-	snapshot := new(stats.Snapshot)
+	snapshot := stats.NewSnapshot()
 	if err := s.loop.Mailbox().Call(ctx, func() { s.recorder.Fill(snapshot, s.loop.Now()) }); err != nil {
 		return nil, err
 	}

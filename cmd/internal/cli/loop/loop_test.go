@@ -122,7 +122,7 @@ func TestStatisticsAreOneLine(t *testing.T) {
 	recorder := stats.NewRecorder(metrics.NewRegistry(), 0)
 	recorder.Add(stats.MsgReq, 3)
 	ask := func(context.Context) (*stats.Snapshot, error) {
-		s := new(stats.Snapshot)
+		s := stats.NewSnapshot()
 		recorder.Fill(s, 1)
 		return s, nil
 	}
