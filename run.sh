@@ -14,7 +14,7 @@ usage() {
 ./run.sh proxy ARGS      builds and runs foo_proxy;  ./run.sh proxy -h  says more
 ./run.sh server ARGS     builds and runs foo_server
 ./run.sh client ARGS     builds and runs foo_client
-./run.sh test            runs every check of the project, in about ten minutes;
+./run.sh test            runs every check of the project, in about five minutes;
                          FUZZTIME=5s ./run.sh test  shortens the fuzzing
 ./run.sh help            prints this
 END

@@ -172,7 +172,10 @@ func TestAShortReplyDoesNotPassANAKThatFindsNoRoom(t *testing.T) {
 // would just hold, and a NAK behind each.
 func TestNAKsAmongRepliesCountAsOutput(t *testing.T) {
 	const limit, requests = 8 << 10, 60
-	g := newStage(t, strict, func(c *Config) { c.Client.MaxLine, c.Client.HighMark, c.Client.LowMark = limit/8, limit, limit/2 })
+	g := newStage(t, strict, func(c *Config) {
+		c.Client.MaxLine, c.Client.HighMark, c.Client.LowMark = limit/8, limit, limit/2
+		c.Socket.NotSentLowat = 1 // the kernel shall not take it instead
+	})
 	client, server := g.connect()
 	client.SetWindow(1)
 	g.says(client, strings.Repeat("REQ 1\nbad\n", requests))

@@ -105,7 +105,7 @@ func TestSnapshotHoldsWhatWasRecorded(t *testing.T) {
 
 	s := NewSnapshot()
 	r.Fill(s, start+2_500*testMillisecond+600_000) // without EndTurn: Fill publishes
-	r.Add(MsgReq, 1)                                // must not reach s
+	r.Add(MsgReq, 1)                               // must not reach s
 	r.Latency(9 * testSecond)
 	_, got := decode(t, s.AppendJSON([]byte{}))
 

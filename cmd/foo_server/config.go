@@ -24,8 +24,4 @@ const (
 	// timeLow keeps -linger and -drain above 0, which would mean no bound for one
 	// and no reply for the other.
 	timeLow = time.Millisecond
-
-	// descriptorsKept is what the server keeps of the limit of open files for
-	// itself; the log tells what is left.
-	descriptorsKept = 32
 )

@@ -30,24 +30,7 @@ func (o options) command() loop.Command {
 		Name: "foo_server", Listen: o.listen, Level: o.level, PidFile: o.pidFile,
 		Make: func(sys poller.Sys, log *zap.Logger) (loop.Service, error) {
 			o.server.Sys, o.server.Log = sys, log
-			s, err := server.New(o.server)
-			if err != nil {
-				return nil, err
-			}
-			return service{s, log, o.connectionsMax(s.Loop().DescriptorLimit())}, nil
+			return server.New(o.server)
 		},
 	}
-}
-
-// service is a server that tells what was derived for it, as soon as the log may
-// be used.
-type service struct {
-	*server.Server
-	log            *zap.Logger
-	connectionsMax int
-}
-
-func (s service) Run() error {
-	s.log.Info("serving", zap.Int("connections_max", s.connectionsMax))
-	return s.Server.Run()
 }

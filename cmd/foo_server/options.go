@@ -88,15 +88,6 @@ func (o *options) declareLimits(flags *cli.Flags, maxLine *int64) {
 	flags.Duration(&o.server.Drain, "drain", "After SIGTERM, SIGINT or SIGQUIT, give clients this `DURATION` to get their replies.", timeLow, timeHigh)
 }
 
-// connectionsMax is how many clients are served at once.
-func (o *options) connectionsMax(descriptorLimit int) int {
-	most := max(1, descriptorLimit-descriptorsKept)
-	if o.server.MaxConns > 0 {
-		return min(o.server.MaxConns, most)
-	}
-	return most
-}
-
 // chooseAddress makes one address of the three flags that give it.
 func (o *options) chooseAddress(flags *cli.Flags, host string, port int) (name, why string) {
 	if flags.Given("listen") {

@@ -97,6 +97,7 @@ func (s *Server) Run() error {
 	if len(s.listeners) == 0 {
 		return errors.New("server: Run was called before Listen")
 	}
+	s.log.Info("serving", zap.Int("connections_max", s.clients.most))
 	s.loop.Run()
 	s.shut()
 	return nil
