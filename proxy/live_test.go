@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -19,6 +21,14 @@ import (
 
 	"fooproxy/poller"
 )
+
+// TestMain lets one goroutine more run at once than there are cores, as the
+// commands do: otherwise each wake of a loop beside goroutines that compute may
+// cost a whole time slice.
+func TestMain(m *testing.M) {
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	os.Exit(m.Run())
+}
 
 // patience bounds what a test waits for. Nothing should ever take so long.
 const patience = 30 * time.Second

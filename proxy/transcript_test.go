@@ -140,6 +140,18 @@ func TestTranscriptsAreTheSame(t *testing.T) {
 	}
 }
 
+// TestStrictLeavesGoodLinesAlone: who sends requests only sees no difference.
+func TestStrictLeavesGoodLinesAlone(t *testing.T) {
+	good := ""
+	for _, line := range clientLines {
+		if line.nak == "" {
+			good += line.line + "\n"
+		}
+	}
+	s := startServer(t, 2, answers)
+	compare(t, s, startLive(t, s.addrs(), strict), strings.SplitAfter(good, " "), true)
+}
+
 func TestManyRequestsInOneGoAreForwardedAlike(t *testing.T) {
 	var b strings.Builder
 	for i := 1; b.Len() < 1<<20; i++ {
