@@ -34,8 +34,9 @@ const (
 
 	// connsHigh bounds -max-conns: Linux allows no process more descriptors.
 	connsHigh = 1 << 30
-	// outstandingHigh bounds -max-outstanding: 48 MiB of records a client.
-	outstandingHigh = 1 << 20
+	// outstandingHigh bounds -max-outstanding: 3 MiB of records a client, and as
+	// many to look through for a reply out of order.
+	outstandingHigh = 1 << 16
 	// backlogHigh bounds -backlog; the kernel cuts it to somaxconn anyway.
 	backlogHigh = 1 << 16
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"fooproxy/cmd/internal/proctest"
 )
 
 // TestWithFewDescriptorsClientsWaitAndTheOthersGoOn also asks for more clients
@@ -18,18 +20,18 @@ func TestWithFewDescriptorsClientsWaitAndTheOthersGoOn(t *testing.T) {
 	for _, args := range [][]string{nil, {"-max-conns", "1000"}} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			server := startServer(t)
-			cmd := command(append([]string{"-listen", "127.0.0.1:0", "-forward", server}, args...)...)
-			cmd.Env = append(cmd.Env, playLimit+"=64")
-			p := launch(t, cmd)
+			cmd := proctest.Command(append([]string{"-listen", "127.0.0.1:0", "-forward", server}, args...)...)
+			proctest.LimitDescriptors(cmd, 64)
+			p := proctest.Launch(t, cmd)
 			const places = (64 - 32) / 2
 			var served, waiting []net.Conn
 			for i := range places {
-				c := p.dial()
-				ask(t, c, fmt.Sprintf("REQ %d a\n", i+1), fmt.Sprintf("ACK %d a\n", i+1))
+				c := p.Dial()
+				proctest.Ask(t, c, fmt.Sprintf("REQ %d a\n", i+1), fmt.Sprintf("ACK %d a\n", i+1))
 				served = append(served, c)
 			}
 			for range 20 {
-				c := p.dial()
+				c := p.Dial()
 				if _, err := c.Write([]byte("REQ 1 waits\n")); err != nil {
 					t.Fatal(err)
 				}
@@ -37,7 +39,7 @@ func TestWithFewDescriptorsClientsWaitAndTheOthersGoOn(t *testing.T) {
 			}
 			before, begin := cpuTime(t, p.Process.Pid), time.Now()
 			for n := 2; time.Since(begin) < 500*time.Millisecond; n++ {
-				ask(t, served[n%places], fmt.Sprintf("REQ %d b\n", n), fmt.Sprintf("ACK %d b\n", n))
+				proctest.Ask(t, served[n%places], fmt.Sprintf("REQ %d b\n", n), fmt.Sprintf("ACK %d b\n", n))
 				time.Sleep(5 * time.Millisecond) // a little load, spread over the time
 			}
 			if used, whole := cpuTime(t, p.Process.Pid)-before, time.Since(begin); used > whole/5 {
@@ -56,10 +58,10 @@ func TestWithFewDescriptorsClientsWaitAndTheOthersGoOn(t *testing.T) {
 				} else {
 					waiting[i-len(served)].Close()
 				}
-				if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+				if err := c.SetReadDeadline(time.Now().Add(proctest.Patience)); err != nil {
 					t.Fatal(err)
 				}
-				ask(t, c, "", "ACK 1 waits\n")
+				proctest.Ask(t, c, "", "ACK 1 waits\n")
 			}
 		})
 	}

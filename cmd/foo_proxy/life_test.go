@@ -15,20 +15,22 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"fooproxy/cmd/internal/proctest"
 )
 
 func TestTheFirstLineAndThePidFileNameTheProcess(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	p := start(t, startServer(t), "-pidfile", file)
 	var first struct{ Pid int }
-	if err := json.Unmarshal([]byte(p.log[0]), &first); err != nil || first.Pid != p.Process.Pid {
-		t.Errorf("the log begins with %q (%v)", p.log, err)
+	if err := json.Unmarshal([]byte(p.Log[0]), &first); err != nil || first.Pid != p.Process.Pid {
+		t.Errorf("the log begins with %q (%v)", p.Log, err)
 	}
 	if text, err := os.ReadFile(file); err != nil || string(text) != strconv.Itoa(p.Process.Pid)+"\n" {
 		t.Errorf("the pid file holds %q (%v)", text, err)
 	}
-	p.signal(syscall.SIGTERM)
-	p.ends(0)
+	p.Send(syscall.SIGTERM)
+	p.ExpectExit(0)
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the pid file is still there (%v)", err)
 	}
@@ -38,12 +40,12 @@ func TestASignalDrains(t *testing.T) {
 	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 		t.Run(sig.String(), func(t *testing.T) {
 			p := start(t, startServer(t))
-			c := p.dial()
-			ask(t, c, "REQ 1 a\nodd\n", "ACK 1 a\nNAK 0 unknown type\n")
-			p.signal(sig)
+			c := p.Dial()
+			proctest.Ask(t, c, "REQ 1 a\nodd\n", "ACK 1 a\nNAK 0 unknown type\n")
+			p.Send(sig)
 			atEnd(t, c)
 			c.Close()
-			p.ends(0)
+			p.ExpectExit(0)
 		})
 	}
 }
@@ -51,13 +53,13 @@ func TestASignalDrains(t *testing.T) {
 func TestASecondSignalEndsAtOnce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	p := start(t, startServer(t), "-drain", "1h", "-pidfile", file)
-	idle, busy := p.dial(), p.dial()
-	ask(t, idle, "REQ 1 a\n", "ACK 1 a\n")
-	ask(t, busy, "REQ 1 hold\nREQ 2 b\n", "ACK 2 b\n")
-	p.signal(syscall.SIGTERM)
+	idle, busy := p.Dial(), p.Dial()
+	proctest.Ask(t, idle, "REQ 1 a\n", "ACK 1 a\n")
+	proctest.Ask(t, busy, "REQ 1 hold\nREQ 2 b\n", "ACK 2 b\n")
+	p.Send(syscall.SIGTERM)
 	atEnd(t, idle) // so the first signal has arrived
-	p.signal(syscall.SIGINT)
-	p.ends(1)
+	p.Send(syscall.SIGINT)
+	p.ExpectExit(1)
 	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the pid file is still there (%v)", err)
 	}
@@ -65,21 +67,21 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 
 func TestADrainWithARequestThatNobodyAnswersHasAnEnd(t *testing.T) {
 	p := start(t, startServer(t), "-drain", "200ms")
-	c := p.dial()
-	ask(t, c, "REQ 1 hold\nREQ 2 b\n", "ACK 2 b\n")
-	p.signal(syscall.SIGTERM)
+	c := p.Dial()
+	proctest.Ask(t, c, "REQ 1 hold\nREQ 2 b\n", "ACK 2 b\n")
+	p.Send(syscall.SIGTERM)
 	atEnd(t, c)
-	p.ends(0)
+	p.ExpectExit(0)
 }
 
 // TestSIGUSR1PrintsOneLine looks at names and order: others read them.
 func TestSIGUSR1PrintsOneLine(t *testing.T) {
 	p := start(t, startServer(t), "-strict")
-	c := p.dial()
-	ask(t, c, "REQ 1 a\nREQ 2 b\nREQ 2 hold\nbad\nREQ 5 c\n", "ACK 1 a\nACK 2 b\nACK 5 c\n")
+	c := p.Dial()
+	proctest.Ask(t, c, "REQ 1 a\nREQ 2 b\nREQ 2 hold\nbad\nREQ 5 c\n", "ACK 1 a\nACK 2 b\nACK 5 c\n")
 	for range 3 {
-		p.signal(syscall.SIGUSR1)
-		line, err := p.stdout.ReadBytes('\n')
+		p.Send(syscall.SIGUSR1)
+		line, err := p.Stdout.ReadBytes('\n')
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,8 +105,8 @@ func TestSIGUSR1PrintsOneLine(t *testing.T) {
 		}
 	}
 	c.Close() // the drain would wait for the reply that does not come
-	p.signal(syscall.SIGTERM)
-	p.ends(0)
+	p.Send(syscall.SIGTERM)
+	p.ExpectExit(0)
 }
 
 // readNumbers gives the names in their order, and all numbers.
@@ -133,14 +135,14 @@ func readNumbers(t *testing.T, line []byte) (names []string, values map[string]f
 func TestABurstOfSignalsPrintsAtLeastOneWholeLine(t *testing.T) {
 	p := start(t, startServer(t))
 	for range 50 {
-		p.signal(syscall.SIGUSR1)
+		p.Send(syscall.SIGUSR1)
 	}
-	line, err := p.stdout.ReadBytes('\n')
+	line, err := p.Stdout.ReadBytes('\n')
 	if err != nil || !json.Valid(line) {
 		t.Errorf("%q (%v)", line, err)
 	}
-	p.signal(syscall.SIGTERM)
-	rest, err := io.ReadAll(p.stdout)
+	p.Send(syscall.SIGTERM)
+	rest, err := io.ReadAll(p.Stdout)
 	if err != nil {
 		t.Error(err)
 	}
@@ -149,25 +151,21 @@ func TestABurstOfSignalsPrintsAtLeastOneWholeLine(t *testing.T) {
 			t.Errorf("%q", line)
 		}
 	}
-	p.ends(0)
+	p.ExpectExit(0)
 }
 
 func TestClosedStreamsKillNobody(t *testing.T) {
 	p := start(t, startServer(t), "-log-level", "debug")
-	c := p.dial()
-	for _, pipe := range p.pipes {
-		if err := pipe.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	c := p.Dial()
+	p.CloseReaders()
 	for i := range 3 {
-		p.signal(syscall.SIGUSR1)
-		other := p.dial() // which is logged
-		ask(t, other, "REQ 1 a\n", "ACK 1 a\n")
+		p.Send(syscall.SIGUSR1)
+		other := p.Dial() // which is logged
+		proctest.Ask(t, other, "REQ 1 a\n", "ACK 1 a\n")
 		other.Close()
-		ask(t, c, fmt.Sprintf("REQ %d a\n", i+1), fmt.Sprintf("ACK %d a\n", i+1))
+		proctest.Ask(t, c, fmt.Sprintf("REQ %d a\n", i+1), fmt.Sprintf("ACK %d a\n", i+1))
 	}
-	p.signal(syscall.SIGTERM)
+	p.Send(syscall.SIGTERM)
 	atEnd(t, c)
 	c.Close()
 	_ = p.Wait() // the exit code says it all
@@ -178,11 +176,11 @@ func TestClosedStreamsKillNobody(t *testing.T) {
 
 func TestAServerThatIsNotThereIsNoReasonToEnd(t *testing.T) {
 	p := start(t, "no.such.name.invalid:5151")
-	c := p.dial()
+	c := p.Dial()
 	atEnd(t, c)
 	c.Close()
-	p.signal(syscall.SIGTERM)
-	log := p.ends(0)
+	p.Send(syscall.SIGTERM)
+	log := p.ExpectExit(0)
 	if n := strings.Count(log, "server not reachable"); n != 1 {
 		t.Errorf("it is logged %d times:\n%s", n, log)
 	}

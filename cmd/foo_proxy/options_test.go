@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"fooproxy/cmd/internal/cli"
+
+	"fooproxy/cmd/internal/proctest"
 )
 
 func TestAWrongCommandLineIsOneLineAndCodeTwo(t *testing.T) {
@@ -46,7 +48,7 @@ func TestAWrongCommandLineIsOneLineAndCodeTwo(t *testing.T) {
 		})
 	}
 	// Once through a process, with both streams.
-	cmd := command("-f", "99999")
+	cmd := proctest.Command("-f", "99999")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	_ = cmd.Run() // the exit code says it all
@@ -156,7 +158,7 @@ func TestWhatCannotBeStartedIsOneLineAndCodeOne(t *testing.T) {
 		{[]string{"-listen", "127.0.0.1:0", "-pidfile", "/nonexistent/pid"}, "pid file /nonexistent/pid: no such file or directory"},
 	}
 	for _, c := range cases {
-		cmd := command(c.args...)
+		cmd := proctest.Command(c.args...)
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		_ = cmd.Run() // the exit code says it all

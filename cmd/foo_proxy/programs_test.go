@@ -54,7 +54,7 @@ func TestTelnetSeesTheServer(t *testing.T) {
 	if !strings.Contains(direct, "ACK 2 how are you?") {
 		t.Fatalf("directly: %q", direct)
 	}
-	if proxied := run(t, p.addr, session+"bye\n", true, "telnet"); proxied != direct {
+	if proxied := run(t, p.Addr, session+"bye\n", true, "telnet"); proxied != direct {
 		t.Errorf("through the proxy: %q\n         directly: %q", proxied, direct)
 	}
 }
@@ -67,7 +67,7 @@ func TestNetcatSeesTheServer(t *testing.T) {
 	if !strings.Contains(direct, "ACK 2 how are you?") {
 		t.Skipf("this nc has no -N: %q", direct)
 	}
-	if proxied := run(t, p.addr, text, false, "nc", "-N"); proxied != direct {
+	if proxied := run(t, p.Addr, text, false, "nc", "-N"); proxied != direct {
 		t.Errorf("through the proxy came %d bytes, directly %d", len(proxied), len(direct))
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"fooproxy/cmd/internal/proctest"
 )
 
 func TestWithoutFlagsItListensOnTheDocumentedPort(t *testing.T) {
@@ -22,12 +24,12 @@ func TestWithoutFlagsItListensOnTheDocumentedPort(t *testing.T) {
 		t.Skip("the port is taken: ", err)
 	}
 	probe.Close()
-	p := launch(t, command())
-	if p.addr != documented {
-		t.Errorf("it listens on %s", p.addr)
+	p := proctest.Launch(t, proctest.Command())
+	if p.Addr != documented {
+		t.Errorf("it listens on %s", p.Addr)
 	}
-	p.signal(syscall.SIGTERM)
-	p.expectExit(0)
+	p.Send(syscall.SIGTERM)
+	p.ExpectExit(0)
 }
 
 // TestTheLogTellsHowManyClientsAreServed, and it tells the truth.
@@ -37,10 +39,10 @@ func TestTheLogTellsHowManyClientsAreServed(t *testing.T) {
 		served int
 	}{{nil, 32}, {[]string{"-max-conns", "1000"}, 32}, {[]string{"-max-conns", "3"}, 3}} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
-			cmd := command(append([]string{"-listen", "127.0.0.1:0"}, c.args...)...)
-			cmd.Env = append(cmd.Env, limitVariable+"=64")
-			p := launch(t, cmd)
-			line, err := p.stderr.ReadBytes('\n')
+			cmd := proctest.Command(append([]string{"-listen", "127.0.0.1:0"}, c.args...)...)
+			proctest.LimitDescriptors(cmd, 64)
+			p := proctest.Launch(t, cmd)
+			line, err := p.Stderr.ReadBytes('\n')
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,11 +55,11 @@ func TestTheLogTellsHowManyClientsAreServed(t *testing.T) {
 			}
 			var served []net.Conn
 			for i := range c.served {
-				conn := p.dial()
-				p.ask(conn, fmt.Sprintf("REQ 1 %d\n", i), fmt.Sprintf("ACK 1 %d\n", i))
+				conn := p.Dial()
+				proctest.Ask(p.T, conn, fmt.Sprintf("REQ 1 %d\n", i), fmt.Sprintf("ACK 1 %d\n", i))
 				served = append(served, conn)
 			}
-			waiting := p.dial()
+			waiting := p.Dial()
 			if _, err := waiting.Write([]byte("REQ 1 waits\n")); err != nil {
 				t.Fatal(err)
 			}
@@ -69,10 +71,10 @@ func TestTheLogTellsHowManyClientsAreServed(t *testing.T) {
 				t.Errorf("a client that should wait got %d bytes, %v", n, err)
 			}
 			served[0].Close()
-			if err := waiting.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			if err := waiting.SetReadDeadline(time.Now().Add(proctest.Patience)); err != nil {
 				t.Fatal(err)
 			}
-			p.ask(waiting, "", "ACK 1 waits\n")
+			proctest.Ask(p.T, waiting, "", "ACK 1 waits\n")
 		})
 	}
 }
