@@ -344,6 +344,10 @@ func TestASignalDoesNotStopTheDiscarding(t *testing.T) {
 	r.settle()
 	r.kernel.Inject(fake.CallRead, fake.Fault{Errno: poller.EINTR}, fake.Fault{Errno: poller.EINTR})
 	p.SendString("unread\n")
+	r.settle()
+	if len(a.journal) != 0 || r.kernel.Pending(fake.CallRead) != 0 {
+		t.Fatalf("journal: %s", a.said())
+	}
 	p.CloseWrite()
 	r.settle()
 	r.wantSaid(a, "closed: closed")

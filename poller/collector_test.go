@@ -37,7 +37,7 @@ func playCollector() int {
 	return 0
 }
 
-const collections = 50
+const collections = 20
 
 // interrupted is a Sys that counts the waits a signal ended.
 type interrupted struct {

@@ -227,6 +227,19 @@ func TestAResetThatAWriteMetIsNotTakenForAnEnd(t *testing.T) {
 	r.wantSaid(a, "1 lines", `end "frag"`, "closed: reset: connection reset by peer")
 }
 
+func TestAResetThatOnlyAWriteMetIsNotTakenForAnEnd(t *testing.T) {
+	r := newRig(t)
+	p, a := r.client()
+	a.onLines = func(c *poller.Conn, run []byte, maxLines int) (int, int) {
+		p.Reset() // behind the wait of this turn, so no edge has told of it
+		c.Append([]byte("answer\n"))
+		return a.take(run, maxLines)
+	}
+	p.SendString("REQ 1 a\nfrag")
+	r.settle()
+	r.wantSaid(a, "1 lines", `end "frag"`, "closed: reset: connection reset by peer")
+}
+
 func TestAHalfClosedPeerStillGetsItsReplies(t *testing.T) {
 	r := newRig(t)
 	p, a := r.client()

@@ -272,7 +272,14 @@ func TestSilenceIsNotBlamedOnWhoIsNotRead(t *testing.T) {
 	a.conn.Resume()
 	r.settle()
 	r.wantLines(a, "REQ 1\n")
-	r.pass(time.Second)
+	a.conn.Pause()
+	r.pass(time.Minute)
+	a.conn.Resume() // with nothing to read
+	r.pass(time.Second - 1)
+	if a.closed() {
+		t.Fatalf("journal: %s", a.said())
+	}
+	r.pass(1)
 	r.wantSaid(a, "closed: idle timeout")
 }
 
