@@ -231,7 +231,11 @@ func (r *rig) settle() (turns int) {
 // pass lets time pass, and the loop do what is due.
 func (r *rig) pass(d time.Duration) {
 	r.t.Helper()
-	for end := r.sys.Now() + int64(d); r.sys.Now() < end; {
+	end := r.sys.Now() + int64(d)
+	for turns := 0; r.sys.Now() < end; turns++ {
+		if turns == 100_000 {
+			r.t.Fatal("turns without end, and no time passes")
+		}
 		r.loop.Turn(end)
 	}
 	r.settle()

@@ -1,5 +1,5 @@
-// peer.go owns the other side of the loop's connections: clients and servers
-// that do what a test tells them. They hold no descriptors of the process.
+// peer.go owns the far end of one connection of the loop, which does what a test
+// tells it. It holds no descriptor of the process.
 
 package fake
 
@@ -81,10 +81,13 @@ func (p *Peer) Buffered() int { return p.end.in.size }
 // SetWindow changes how many bytes may wait for Receive.
 func (p *Peer) SetWindow(bytes int) {
 	p.end.in.limit = bytes
-	p.end.other.cross()
+	if p.end.other != nil {
+		p.end.other.cross()
+	}
 }
 
-// SetFarWindow changes how many bytes may wait for the loop's next read.
+// SetFarWindow changes how many bytes may wait for the loop's next read. The
+// connection must stand.
 func (p *Peer) SetFarWindow(bytes int) {
 	p.end.other.in.limit = bytes
 	p.end.cross()
@@ -114,38 +117,3 @@ func (p *Peer) Err() poller.Errno { return p.end.err }
 
 // Addr is the peer's own address.
 func (p *Peer) Addr() netip.AddrPort { return p.end.local }
-
-// Server is a listener at which the loop's dials arrive.
-type Server struct {
-	kernel   *Kernel
-	listener *listener
-}
-
-// Listen opens a server. It panics where the address is taken. A port of 0 is
-// replaced by a free one.
-func (k *Kernel) Listen(addr netip.AddrPort) *Server {
-	l, e := k.listen(addr, poller.SocketOptions{Backlog: 128})
-	if e != 0 {
-		panic("fake: " + addr.String() + ": " + e.Error())
-	}
-	l.refs++
-	return &Server{kernel: k, listener: l}
-}
-
-// Addr is where the server listens.
-func (s *Server) Addr() netip.AddrPort { return s.listener.addr }
-
-// SetBacklog changes how many connections wait for Accept: one more than n.
-func (s *Server) SetBacklog(n int) { s.listener.options.Backlog = n }
-
-// Accept takes the oldest waiting connection, nil where none waits.
-func (s *Server) Accept() *Peer {
-	if len(s.listener.queue) == 0 {
-		return nil
-	}
-	return &Peer{kernel: s.kernel, end: s.listener.take()}
-}
-
-// Close stops listening. Connections that nobody accepted are reset, accepted
-// ones stay.
-func (s *Server) Close() { s.kernel.unref(s.listener) }
