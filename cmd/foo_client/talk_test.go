@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -99,13 +100,25 @@ func TestRepliesThatNobodyAskedForGiveCode1(t *testing.T) {
 	}
 }
 
-func TestRepliesThatNeverComeGiveCode1(t *testing.T) {
-	refused, err := net.Listen("tcp", "127.0.0.1:0")
+// deadPort is a port where nobody listens, and nobody will: it is the client's
+// end of a connection that lasts as long as the test. A port that was only
+// closed may be another's by now.
+func deadPort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, closedPort, _ := net.SplitHostPort(refused.Addr().String())
-	refused.Close()
+	t.Cleanup(func() { listener.Close() })
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return strconv.Itoa(conn.LocalAddr().(*net.TCPAddr).Port)
+}
+
+func TestRepliesThatNeverComeGiveCode1(t *testing.T) {
 	for _, c := range []struct {
 		name, port, stdin, out, want string
 	}{
@@ -122,7 +135,7 @@ func TestRepliesThatNeverComeGiveCode1(t *testing.T) {
 		{"too long a reply", startServer(t, func(number int, line string) (string, bool) {
 			return strings.Repeat("x", foo.LineBytesMax) + "\n", true
 		}), "a\n", "", "line too long; replies missing: 1"},
-		{"nobody there", closedPort, "a\n", "", "connection refused"},
+		{"nobody there", deadPort(t), "a\n", "", "connection refused"},
 	} {
 		got := runCommand(t.Context(), strings.NewReader(c.stdin), "-p", c.port)
 		if got.code != 1 || got.out != c.out || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, c.want) {

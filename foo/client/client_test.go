@@ -276,8 +276,13 @@ func TestDialOfADeadAddress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := listener.Addr().String()
-	listener.Close()
+	defer listener.Close()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	addr := conn.LocalAddr().String() // nobody listens here, and nobody can while conn lasts
 	if _, err := Dial(t.Context(), addr); !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), addr) {
 		t.Errorf("error %v, want ECONNREFUSED with the address", err)
 	}
