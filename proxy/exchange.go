@@ -109,10 +109,7 @@ func (s *session) mayAsk() bool {
 func (s *session) takeLine(line []byte, end uint64) (forward bool) {
 	p := s.proxy
 	m, err := foo.Parse(line)
-	if err == nil && m.Type != foo.REQ {
-		err = errNotRequest
-	}
-	if err == foo.ErrNakZero {
+	if err == nil && m.Type != foo.REQ || err == foo.ErrNakZero {
 		err = errNotRequest
 	}
 	if err != nil {

@@ -84,9 +84,6 @@ func New(sys poller.Sys, server Server, config Config) (*Proxy, error) {
 // Loop is the loop that the proxy runs on.
 func (p *Proxy) Loop() *poller.Loop { return p.loop }
 
-// MaxConns is how many clients are served at once.
-func (p *Proxy) MaxConns() int { return p.maxConns }
-
 // Listen opens a listener and gives the address where it really listens. Before
 // Run.
 func (p *Proxy) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
