@@ -114,6 +114,10 @@ func (l *Loop) Disarm(t *Timer) { l.timers.disarm(t) }
 // Stop ends Run after the turn under way.
 func (l *Loop) Stop() { l.stopped = true }
 
+// Stopped reports whether Stop was called. It is for those who make turns one by
+// one instead of calling Run.
+func (l *Loop) Stopped() bool { return l.stopped }
+
 // Run makes turns until Stop, on a thread of its own.
 func (l *Loop) Run() {
 	runtime.LockOSThread()

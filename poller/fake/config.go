@@ -32,6 +32,22 @@ const (
 	// waits twice as long.
 	firstRetry = time.Second
 
+	// What misfortunes may cost at most. A late wait is one of a busy machine; a
+	// stall is long enough to end every timeout that is not in minutes.
+	lateWaitMax    = 20 * time.Millisecond
+	stallMin       = 150 * time.Millisecond
+	stallMax       = 3 * time.Second
+	slowConnectMax = 1500 * time.Millisecond // beyond the usual connect timeout of 1 s
+	laterRoomMax   = 20 * time.Millisecond
+	sharedMax      = 20 * time.Millisecond
+	// pauseBits is how many powers of two of microseconds a pause is drawn from.
+	pauseBits = 22
+	// smallBatchMax is the largest batch that is called small.
+	smallBatchMax = 8
+	// shortWriteBits is how many powers of two a short write is drawn from: up
+	// to 4 KiB.
+	shortWriteBits = 12
+
 	// restTurns bounds the turns a loop may take to come to rest. A loop that
 	// needs more than this many without a look at the clock spins.
 	restTurns = 100_000

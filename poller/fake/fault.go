@@ -43,6 +43,8 @@ type Fault struct {
 	Delay time.Duration
 	// Self: a connect meets itself.
 	Self bool
+	// Refuse: a connect is refused.
+	Refuse bool
 }
 
 // Inject has the next calls of that kind go wrong, one after the other.
@@ -55,8 +57,7 @@ func (k *Kernel) Pending(c Call) int { return len(k.faults[c]) }
 func (k *Kernel) Count(c Call) int { return k.counts[c] }
 
 // next is what the call does that is being made on n. Every fault of every call
-// comes from here; a source of random choices belongs here too, and its boring
-// choice is the zero Fault.
+// comes from here: what a test has injected first, then what chance brings.
 func (k *Kernel) next(c Call, n node) Fault {
 	k.counts[c]++
 	for i, f := range k.faults[c] {
@@ -64,6 +65,9 @@ func (k *Kernel) next(c Call, n node) Fault {
 			k.faults[c] = slices.Delete(k.faults[c], i, i+1)
 			return f
 		}
+	}
+	if k.chaos != nil {
+		return k.chaos.fault(k, c, n)
 	}
 	return Fault{}
 }

@@ -18,9 +18,13 @@ type node interface {
 type file struct {
 	kernel *Kernel
 	refs   int
+	named  bool // a number of the process stands for it
 	watch  *Sys // who is told; nil: nobody
 	token  uint64
-	woken  bool // on the ready list of watch
+	woken  bool   // on the ready list of watch
+	told   uint32 // every bit that was ever reported
+	fresh  bool   // something has happened since the last call that found nothing
+	notify func() // the test's own, for ends that no descriptor stands for
 }
 
 func (f *file) base() *file { return f }
@@ -29,6 +33,10 @@ func (f *file) base() *file { return f }
 // edges: the next Wait reports what is true then, and takes it off the list.
 func wake(n node) {
 	f := n.base()
+	f.fresh = true
+	if f.notify != nil {
+		f.notify()
+	}
 	if f.watch != nil && !f.woken {
 		f.woken = true
 		f.watch.ready = append(f.watch.ready, n)

@@ -32,6 +32,19 @@ type Kernel struct {
 	// takes 0, the boring one.
 	Choose func(what Choice, n int) int
 
+	// AnyShortRead lets any read leave bytes behind. It is for programs that do
+	// not take a short read for the end of what there is.
+	AnyShortRead bool
+	// Trace, where it is set, is told of every call and every wait.
+	Trace func(format string, args ...any)
+	// OnClearWake, where it is set, is called while an eventfd is being read: what
+	// another thread may do between any two instructions.
+	OnClearWake func()
+
+	chaos        *Chaos
+	activity     uint64 // calls that changed something
+	wasted       int    // calls that could not have done anything, and the caller could know
+	stale        uint64 // events that were reported for closed numbers
 	clock        clock
 	table        []node // by descriptor
 	lowest       int    // no number below is free
@@ -57,6 +70,28 @@ func New() *Kernel {
 
 // Open is how many descriptors are open.
 func (k *Kernel) Open() int { return k.open }
+
+// Activity grows with every call that changed something. A program that makes
+// turns while neither this nor the clock moves, spins.
+func (k *Kernel) Activity() uint64 { return k.activity }
+
+// Wasted is how many reads and writes answered EAGAIN though nothing had happened
+// on that connection since it was last empty, or full. A program that knows
+// nothing of edges makes many of them.
+func (k *Kernel) Wasted() int { return k.wasted }
+
+// Stale is how many events were reported whose descriptor was closed meanwhile.
+func (k *Kernel) Stale() uint64 { return k.stale }
+
+// SetLimit changes how many descriptors the process may have open, to so many
+// more than it has open now.
+func (k *Kernel) SetLimit(more int) {
+	highest := len(k.table) - 1
+	for highest >= 0 && k.table[highest] == nil {
+		highest--
+	}
+	k.Limit = highest + 1 + more
+}
 
 // Descriptor is the number at whose other end p is; -1 where it is closed, or
 // not accepted yet.
@@ -97,7 +132,9 @@ func (k *Kernel) install(n node) (int, poller.Errno) {
 	}
 	k.table[fd] = n
 	n.base().refs++
+	n.base().named = true
 	k.open++
+	k.activity++
 	return fd, 0
 }
 
@@ -122,6 +159,11 @@ func (k *Kernel) close(fd int) {
 	k.table[fd] = nil
 	k.lowest = min(k.lowest, fd)
 	k.open--
+	k.activity++
+	n.base().named = false
+	if k.chaos != nil {
+		k.chaos.share(k, n)
+	}
 	k.unref(n)
 }
 

@@ -105,6 +105,28 @@ func (p *Peer) Reset() {
 	p.end.abort()
 }
 
+// OnNews has f called whenever something happens at this end: bytes, room, an
+// end, a reset. It comes in the middle of somebody's call, so f may only note it
+// for later.
+func (p *Peer) OnNews(f func()) { p.end.notify = f }
+
+// Unsent is how many bytes that Send took have not reached the other end.
+func (p *Peer) Unsent() int { return p.end.out.size }
+
+// Unread is how many bytes have reached the other end and were not read there.
+func (p *Peer) Unread() int {
+	if p.end.other == nil {
+		return 0
+	}
+	return p.end.other.in.size
+}
+
+// GivenUp reports whether the connection was aborted before it was accepted.
+func (p *Peer) GivenUp() bool { return p.end.other != nil && p.end.other.givenUp }
+
+// RemoteAddr is the address of the other end.
+func (p *Peer) RemoteAddr() netip.AddrPort { return p.end.remote }
+
 // Connected reports whether the connection stands.
 func (p *Peer) Connected() bool { return p.end.state == streamOpen }
 

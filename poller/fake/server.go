@@ -31,6 +31,13 @@ func (s *Server) Addr() netip.AddrPort { return s.listener.addr }
 // SetBacklog changes how many connections wait for Accept: one more than n.
 func (s *Server) SetBacklog(n int) { s.listener.options.Backlog = n }
 
+// OnNews has f called whenever somebody has connected. It may only note it for
+// later.
+func (s *Server) OnNews(f func()) { s.listener.notify = f }
+
+// Waiting is how many connections wait for Accept.
+func (s *Server) Waiting() int { return len(s.listener.queue) }
+
 // Accept takes the oldest waiting connection, nil where none waits.
 func (s *Server) Accept() *Peer {
 	if len(s.listener.queue) == 0 {

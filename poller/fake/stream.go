@@ -21,6 +21,9 @@ const (
 	maskErr   = poller.MaskErr
 	maskHup   = poller.MaskHup
 	maskRdhup = poller.MaskRdhup
+
+	// doubtful are the bits with which a short read may leave bytes behind.
+	doubtful = maskPri | maskRdhup | maskHup | maskErr
 )
 
 // A stream's life. What it has said goodbye to is kept apart, in three bits.
@@ -49,6 +52,7 @@ type stream struct {
 	ended         bool // the other end's FIN has come
 	full          bool // space in out is news
 	closed        bool // nobody holds this end any more
+	givenUp       bool // aborted before it was accepted
 }
 
 // newStream makes an end with the buffers that o asks for. Unsent bytes are what

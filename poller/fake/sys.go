@@ -52,6 +52,9 @@ func (s *Sys) Wait(ev []poller.Event, deadline int64) (int, poller.Errno) {
 		return 0, f.Errno
 	}
 	k.clock.advance(k.clock.now)
+	if k.chaos != nil {
+		k.chaos.beforeEvents(k)
+	}
 	for len(s.ready) == 0 && len(s.told) == 0 && k.clock.now < deadline {
 		when, ok := k.clock.next()
 		switch {
@@ -65,6 +68,11 @@ func (s *Sys) Wait(ev []poller.Event, deadline int64) (int, poller.Errno) {
 	}
 	n := s.collect(ev)
 	s.idle = n == 0 && deadline != 0
+	if k.Trace != nil {
+		for _, e := range ev[:n] {
+			k.Trace("wait: %#x of descriptor %d", e.Mask, uint32(e.Token))
+		}
+	}
 	return n, 0
 }
 
@@ -95,8 +103,12 @@ func (s *Sys) collect(ev []poller.Event) (n int) {
 		who := s.ready[i]
 		s.ready = slices.Delete(s.ready, i, i+1)
 		f := who.base()
-		f.woken = false
+		f.woken, f.fresh = false, true
+		if !f.named {
+			k.stale++
+		}
 		if m := who.mask(); m != 0 {
+			f.told |= m
 			ev[n] = poller.Event{Token: f.token, Mask: m}
 			n++
 		}
@@ -162,7 +174,7 @@ func (s *Sys) Accept(fd int) (int, netip.AddrPort, poller.Errno) {
 	switch {
 	case f.Errno == syscall.ECONNABORTED && len(l.queue) > 0:
 		gone := l.take()
-		gone.closed = true
+		gone.closed, gone.givenUp = true, true
 		gone.abort()
 		return -1, netip.AddrPort{}, f.Errno
 	case f.Errno != 0:
@@ -174,6 +186,9 @@ func (s *Sys) Accept(fd int) (int, netip.AddrPort, poller.Errno) {
 	}
 	c := l.take()
 	conn, e := s.kernel.install(c)
+	if s.kernel.Trace != nil {
+		s.kernel.Trace("accept: %v is descriptor %d", c.remote, conn)
+	}
 	return conn, c.remote, e
 }
 
@@ -182,30 +197,43 @@ func (s *Sys) Accept(fd int) (int, netip.AddrPort, poller.Errno) {
 func (s *Sys) Connect(addr netip.AddrPort, o *poller.SocketOptions) (int, poller.Errno) {
 	k := s.kernel
 	f := k.next(CallConnect, nil)
-	if f.Errno != 0 {
-		return -1, f.Errno
+	fd, c, e := -1, (*stream)(nil), f.Errno
+	if e == 0 {
+		c = k.newStream(o)
+		fd, e = k.install(c)
 	}
-	c := k.newStream(o)
-	fd, e := k.install(c)
+	if k.Trace != nil {
+		k.Trace("connect to %v: descriptor %d, error %d, fault %+v", addr, fd, e, f)
+	}
 	if e != 0 {
 		return -1, e
 	}
 	c.remote = addr
-	switch {
-	case f.Self:
+	if f.Self {
 		c.local = addr
 		join(c, c)
-	case f.Delay == Never:
-		c.local = k.clientAddr(addr)
-	default:
-		c.local = k.clientAddr(addr)
-		if f.Delay > 0 {
-			k.After(f.Delay, func() { k.shake(c, firstRetry) })
-		} else {
-			k.shake(c, firstRetry)
-		}
+		wake(c)
+		return fd, syscall.EINPROGRESS
 	}
+	c.local = k.clientAddr(addr)
+	s.answer(c, f)
 	return fd, syscall.EINPROGRESS
+}
+
+// answer brings the answer to a connect, now or later.
+func (s *Sys) answer(c *stream, f Fault) {
+	k := s.kernel
+	run := func() { k.shake(c, firstRetry) }
+	if f.Refuse {
+		run = c.reset
+	}
+	switch f.Delay {
+	case Never:
+	case 0:
+		run()
+	default:
+		k.After(f.Delay, run)
+	}
 }
 
 // SockErr implements poller.Sys.
@@ -238,28 +266,63 @@ func (s *Sys) Read(fd int, p []byte) (int, poller.Errno) {
 	if f.Bytes > 0 {
 		p = p[:min(f.Bytes, len(p))]
 	}
-	return c.read(p)
+	n, e := c.read(p)
+	s.judge(c, len(p), n, e)
+	if s.kernel.Trace != nil {
+		s.kernel.Trace("read of descriptor %d: %d of at most %d bytes, error %d: %.60q", fd, n, len(p), e, p[:n])
+	}
+	return n, e
+}
+
+// judge notes whether a read or write could have been left out. After EAGAIN
+// there is nothing to try before something happens; after a short piece neither,
+// where that is said to be reliable.
+func (s *Sys) judge(c *stream, asked, n int, e poller.Errno) {
+	k := s.kernel
+	switch {
+	case e == syscall.EAGAIN && !c.fresh:
+		k.wasted++
+	case e == syscall.EAGAIN:
+		c.fresh = false
+	default:
+		k.activity++
+		if n < asked && !k.AnyShortRead && (c.mask()|c.told)&doubtful == 0 {
+			c.fresh = false
+		}
+	}
 }
 
 // Write implements poller.Sys.
 func (s *Sys) Write(fd int, p []byte) (int, poller.Errno) {
 	c := s.kernel.stream("write", fd)
 	f := s.kernel.next(CallWrite, c)
-	if f.Errno != 0 {
-		return 0, f.Errno
+	n, e := 0, f.Errno
+	switch {
+	case e == syscall.EAGAIN:
+		s.tellOfRoom(c)
+	case e == 0 && f.Bytes > 0 && f.Bytes < len(p):
+		n, e = c.write(p[:f.Bytes])
+		s.tellOfRoom(c)
+	case e == 0:
+		n, e = c.write(p)
 	}
-	if f.Bytes > 0 && f.Bytes < len(p) {
-		return s.writeShort(c, p[:f.Bytes])
+	if n > 0 {
+		s.kernel.activity++
 	}
-	return c.write(p)
+	if s.kernel.Trace != nil {
+		s.kernel.Trace("write to descriptor %d: %d of %d bytes, error %d: %.60q", fd, n, len(p), e, p[:n])
+	}
+	return n, e
 }
 
-// writeShort writes as if the send buffer ended there. A kernel that says "full"
-// tells of space later; here at once.
-func (s *Sys) writeShort(c *stream, p []byte) (int, poller.Errno) {
-	n, e := c.write(p)
-	wake(c)
-	return n, e
+// tellOfRoom is for a write that was cut as if the send buffer ended there: a
+// kernel that says "full" tells of room later. Without chaos that is at once.
+func (s *Sys) tellOfRoom(c *stream) {
+	if s.kernel.chaos != nil {
+		s.kernel.chaos.laterRoom(s.kernel, c)
+	} else {
+		wake(c)
+	}
 }
 
 // ShutdownWrite implements poller.Sys.
@@ -268,11 +331,18 @@ func (s *Sys) ShutdownWrite(fd int) poller.Errno {
 	if f := s.kernel.next(CallShutdown, c); f.Errno != 0 {
 		return f.Errno
 	}
+	s.kernel.activity++
+	if s.kernel.Trace != nil {
+		s.kernel.Trace("shutdown of descriptor %d", fd)
+	}
 	return c.finish()
 }
 
 // Close implements poller.Sys.
 func (s *Sys) Close(fd int) poller.Errno {
+	if s.kernel.Trace != nil {
+		s.kernel.Trace("close of descriptor %d", fd)
+	}
 	s.kernel.close(fd)
 	return 0
 }
@@ -294,7 +364,11 @@ func (s *Sys) Wake(fd int) {
 // ClearWake implements poller.Sys. Reading the count makes room for more of it,
 // which is an edge too.
 func (s *Sys) ClearWake(fd int) {
-	if w := s.kernel.must("read", fd).(*wakeup); w.set {
+	w := s.kernel.must("read", fd).(*wakeup)
+	if s.kernel.OnClearWake != nil {
+		s.kernel.OnClearWake()
+	}
+	if w.set {
 		w.set = false
 		wake(w)
 	}

@@ -1,0 +1,297 @@
+// client.go owns a client: when it speaks, when it listens, how it leaves. What it
+// says is the script's business, what it should hear the judge's.
+
+package sim
+
+import (
+	"bytes"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"fooproxy/poller/fake"
+)
+
+// farewell is how a client's connection came to its end.
+type farewell uint8
+
+const (
+	farewellNone  farewell = iota
+	farewellDone           // it had all its replies and closed
+	farewellEnd            // the other side ended
+	farewellReset          // the other side reset the connection
+	farewellLeft           // it closed before it had its replies
+	farewellAbort          // it reset the connection
+)
+
+// Client is one client.
+type Client struct {
+	doer
+	id     int
+	addr   netip.AddrPort
+	peer   *fake.Peer
+	script *script
+
+	sent  int // bytes of the script that the kernel took
+	lines int // whole lines of them
+	got   []byte
+	heard int // lines of got
+	ended bool
+	over  bool
+	how   farewell
+	conn  *Conn // of the server that its lines turned up at
+
+	depth      int
+	cut        int // in a thousand pieces, so many are cut
+	slow, deaf bool
+	leaves     farewell // farewellLeft or farewellAbort: at leaveAt
+	leaveAt    int64
+	closes     bool // ends its side behind the last line
+	quiet      time.Duration
+	quietAt    int   // before this line
+	quietEnd   int64 // when it is over
+	urgentAt   int   // behind this byte; -1: never
+
+	moved   int64         // when it last sent a byte, or one reached it
+	silence time.Duration // the longest time in which neither happened
+	begun   int64         // when it sent the first byte of a line it has not ended
+	linger  time.Duration // the longest time from a line's first byte to its last
+}
+
+func newClient(w *World, id int, addr netip.AddrPort) *Client {
+	c := &Client{id: id, addr: addr, urgentAt: -1}
+	c.world = w
+	c.acts(c.act)
+	n := 1 + w.Choices.Next(8)
+	if w.Choices.Next(4) > 0 {
+		n += w.Choices.Next(48)
+	}
+	c.script = w.write(id, n)
+	c.depth = 1 + w.Choices.Next(1<<w.Choices.Next(6))
+	if w.does(Cut) {
+		c.cut = 1000
+	}
+	c.slow, c.deaf = w.does(SlowReader), w.does(DeafReader)
+	c.closes = c.script.fragment || w.does(HalfClose)
+	switch {
+	case w.does(Leave):
+		c.leaves = farewellLeft
+	case w.does(Abort):
+		c.leaves = farewellAbort
+	}
+	if w.does(Silence) {
+		c.quiet, c.quietAt = w.within(3*time.Second), w.Choices.Next(n)
+	}
+	if w.does(UrgentByte) {
+		c.urgentAt = w.Choices.Next(len(c.script.stream))
+	}
+	start := w.within(w.Plan.Calm / 2)
+	if c.leaves != farewellNone {
+		after := start + w.within(w.Plan.Calm)
+		c.leaveAt = w.Kernel.Now() + int64(after)
+		w.Kernel.After(after, func() { c.plan(0) })
+	}
+	c.plan(start)
+	return c
+}
+
+// calm has a client listen that did not.
+func (c *Client) calm() {
+	c.slow, c.deaf, c.quiet, c.quietEnd = false, false, 0, 0
+	if c.peer != nil && !c.over {
+		c.peer.SetWindow(64 << 10)
+	}
+	c.plan(0)
+}
+
+func (c *Client) connect() {
+	w := c.world
+	c.peer = w.Kernel.Dial(c.addr)
+	w.say("client %d connects from %v with %d lines, depth %d", c.id, c.peer.Addr(), len(c.script.lines), c.depth)
+	if c.slow || c.deaf {
+		c.peer.SetWindow(1 + w.Choices.Next(2048))
+	}
+	c.moved = w.Kernel.Now()
+	c.peer.OnNews(func() {
+		c.note(1)
+		c.plan(c.world.pause())
+	})
+}
+
+// act does what there is to do, one thing of each kind.
+func (c *Client) act() {
+	if c.over {
+		return
+	}
+	w := c.world
+	if c.peer == nil {
+		c.connect()
+		if c.peer.Err() == 0 && !c.peer.Connected() {
+			return // the backlog is full, and the news will tell
+		}
+	}
+	if c.leaves != farewellNone && !w.calm && w.Kernel.Now() >= c.leaveAt {
+		c.leave()
+		return
+	}
+	more := c.receive()
+	if c.over {
+		return
+	}
+	if c.send() || more {
+		c.plan(w.pause())
+	}
+}
+
+// leave goes without its replies.
+func (c *Client) leave() {
+	c.world.say("client %d leaves", c.id)
+	if c.leaves == farewellAbort {
+		c.end(farewellAbort)
+		c.peer.Reset()
+		return
+	}
+	c.end(farewellLeft)
+	c.peer.Close()
+}
+
+func (c *Client) end(how farewell) {
+	c.note(0)
+	c.over, c.how = true, how
+	c.peer.OnNews(nil)
+}
+
+// note keeps the times by which timeouts are judged.
+func (c *Client) note(bytes int) {
+	now := c.world.Kernel.Now()
+	c.silence = max(c.silence, time.Duration(now-c.moved))
+	if bytes > 0 {
+		c.moved = now
+	}
+	if c.begun > 0 {
+		c.linger = max(c.linger, time.Duration(now-c.begun))
+	}
+}
+
+// receive takes what has come, and says whether it would take more.
+func (c *Client) receive() (more bool) {
+	w := c.world
+	if c.deaf {
+		return false
+	}
+	var got []byte
+	if c.slow {
+		got = c.peer.ReceiveSome(1 + w.Choices.Next(max(64, c.peer.Buffered())))
+	} else {
+		got = c.peer.Receive()
+	}
+	if len(got) > 0 {
+		c.got = append(c.got, got...)
+		c.heard += bytes.Count(got, []byte{'\n'})
+		w.say("client %d receives %.60q (%d bytes)", c.id, got, len(got))
+	}
+	switch {
+	case c.peer.Buffered() > 0:
+		return true
+	case c.peer.Err() != 0:
+		w.say("client %d: error %d", c.id, c.peer.Err())
+		c.end(farewellReset)
+		c.peer.Close()
+	case c.peer.Ended():
+		w.say("client %d: the other side has ended", c.id)
+		c.end(farewellEnd)
+		c.peer.Close()
+	case c.lines == len(c.script.lines) && c.sent == len(c.script.stream) && c.heard >= len(c.script.lines) && !c.ended:
+		w.say("client %d has its replies", c.id)
+		if c.closes {
+			c.finishSending()
+			return false
+		}
+		c.end(farewellDone)
+		c.peer.Close()
+	}
+	return false
+}
+
+func (c *Client) finishSending() {
+	if !c.ended {
+		c.world.say("client %d ends its side", c.id)
+		c.ended = true
+		c.note(1)
+		c.peer.CloseWrite()
+	}
+}
+
+// send says one piece of the script, and whether there is more to say now.
+func (c *Client) send() (more bool) {
+	w, s := c.world, c.script
+	if c.ended || c.lines-c.heard >= c.depth || c.peer.Err() != 0 {
+		return false
+	}
+	if c.quiet > 0 && c.lines >= c.quietAt {
+		c.quietEnd, c.quiet = w.Kernel.Now()+int64(c.quiet), 0
+	}
+	if left := c.quietEnd - w.Kernel.Now(); left > 0 {
+		c.plan(time.Duration(left))
+		return false
+	}
+	if c.sent < len(s.stream) {
+		piece := s.stream[c.sent:c.upTo()]
+		n := c.peer.Send(piece)
+		w.say("client %d sends %d of %d bytes: %.60q", c.id, n, len(piece), piece[:n])
+		c.advance(n)
+		if n < len(piece) {
+			return false // the news will tell of room
+		}
+	}
+	if c.sent == len(s.stream) {
+		if c.closes {
+			c.finishSending()
+		}
+		return false
+	}
+	return c.lines-c.heard < c.depth
+}
+
+// upTo is where the next piece ends: behind what the depth allows, or before.
+func (c *Client) upTo() int {
+	w, s := c.world, c.script
+	end := len(s.stream)
+	if last := c.heard + c.depth; last < len(s.lines) {
+		end = s.lines[last-1].end
+	}
+	if c.cut > 0 && !w.calm {
+		end = min(end, c.sent+1+w.Choices.Next(1<<w.Choices.Next(16)))
+	}
+	if c.urgentAt >= 0 && c.sent <= c.urgentAt {
+		end = min(end, c.urgentAt+1)
+	}
+	return end
+}
+
+// advance notes that n bytes more were sent.
+func (c *Client) advance(n int) {
+	if n == 0 {
+		return
+	}
+	c.note(n)
+	now := c.world.Kernel.Now()
+	if c.begun == 0 {
+		c.begun = now
+	}
+	c.sent += n
+	if lines := c.script.whole(c.lines, c.sent); lines > c.lines {
+		c.lines = lines
+		c.begun = 0
+		if c.sent > c.script.lines[lines-1].end {
+			c.begun = now
+		}
+	}
+	if c.urgentAt >= 0 && c.sent > c.urgentAt {
+		c.urgentAt = -1
+		c.world.say("client %d sends an urgent byte: %t", c.id, c.peer.SendUrgent('!'))
+	}
+}
+
+// refused reports whether nobody listened at the client's address.
+func (c *Client) refused() bool { return c.peer.Err() == syscall.ECONNREFUSED }

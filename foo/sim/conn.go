@@ -1,0 +1,292 @@
+// conn.go owns one connection of a server model: it takes lines, answers them in
+// order, and does what servers should not do.
+
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+
+	"fooproxy/poller/fake"
+)
+
+// Conn is one connection of a server.
+type Conn struct {
+	doer
+	server *Server
+	id     int
+	peer   *fake.Peer
+	client *Client // whose lines come here; nil before the first is known
+	early  []byte  // what came before that
+
+	got     int // bytes, all of them the client's
+	lines   int // whole lines of them
+	atEnd   bool
+	waiting []byte // replies that the kernel has not taken
+	sent    []byte // all that it took
+	replies []int  // behind each reply in the stream of sent and waiting: whose line it answers, -1: nobody's
+	places  []int  // where that reply ends
+	faulty  bool   // it says what was not asked, or in another order
+	// uncounted: some requests have no reply of their Seq.
+	uncounted bool
+	held      []byte // a reply that lets the next one pass
+	heldFor   int
+
+	over    bool
+	how     farewell
+	crossed int // bytes of sent that had arrived at the other end when it was reset
+
+	slow      bool
+	endAfter  int // ends after so many lines; 0: never
+	tearWith  Mischief
+	tearAfter int
+	overlong  bool // it has said a line above the limit
+	torn      bool // half a line is the last it says
+}
+
+func newConn(s *Server, id int, peer *fake.Peer) *Conn {
+	w := s.world
+	c := &Conn{server: s, id: id, peer: peer, heldFor: -1}
+	c.world = w
+	c.acts(c.act)
+	c.slow = w.does(SlowServer)
+	if w.does(SlowTaker) {
+		peer.SetWindow(1 + w.Choices.Next(512))
+	}
+	if w.does(CloseEarly) {
+		c.endAfter = 1 + w.Choices.Next(20)
+	}
+	switch {
+	case w.does(TornReset):
+		c.tearWith, c.tearAfter = TornReset, 1+w.Choices.Next(20)
+	case w.does(TornEnd):
+		c.tearWith, c.tearAfter = TornEnd, 1+w.Choices.Next(20)
+	}
+	peer.OnNews(func() { c.plan(w.pause()) })
+	return c
+}
+
+func (c *Conn) calm() {
+	c.slow = false
+	if !c.over {
+		c.peer.SetWindow(64 << 10)
+	}
+	c.plan(0)
+}
+
+func (c *Conn) say(format string, args ...any) {
+	if c.world.trace != nil {
+		c.world.say("server %d, connection %d: %s", c.server.id, c.id, fmt.Sprintf(format, args...))
+	}
+}
+
+// act takes what has come, answers it, and says a piece of the answers.
+func (c *Conn) act() {
+	if c.over || c.server.stopped {
+		return
+	}
+	c.take()
+	if c.over {
+		return
+	}
+	more := c.speak()
+	switch {
+	case c.over:
+	case c.endAfter > 0 && c.lines >= c.endAfter && len(c.waiting) == 0:
+		c.say("it ends early")
+		c.end(farewellLeft)
+		c.peer.Close()
+	case c.atEnd && len(c.waiting) == 0 && c.held == nil:
+		c.say("it has answered everything and ends")
+		c.end(farewellDone)
+		c.peer.Close()
+	case more:
+		c.plan(c.world.pause())
+	}
+}
+
+func (c *Conn) end(how farewell) {
+	c.over, c.how = true, how
+	c.crossed = len(c.sent) - c.peer.Unsent()
+	c.peer.OnNews(nil)
+}
+
+// reset aborts the connection.
+func (c *Conn) reset() {
+	if c.over {
+		return
+	}
+	c.say("it resets")
+	c.end(farewellAbort)
+	c.peer.Reset()
+}
+
+// take receives, and answers each line that is complete.
+func (c *Conn) take() {
+	got := c.peer.Receive()
+	if len(got) > 0 {
+		c.say("receives %.60q (%d bytes)", got, len(got))
+		c.identify(got)
+	} else {
+		c.release()
+	}
+	switch {
+	case c.peer.Err() != 0:
+		c.say("error %d", c.peer.Err())
+		c.end(farewellReset)
+		c.peer.Close()
+	case c.peer.Ended() && !c.atEnd:
+		c.say("the other side has ended")
+		c.atEnd = true
+		c.release()
+	}
+}
+
+// identify finds the client whose lines come here by its mark, and compares what
+// came with what it said.
+func (c *Conn) identify(got []byte) {
+	if c.client == nil {
+		c.early = append(c.early, got...)
+		at := bytes.IndexByte(c.early, '~')
+		if at < 0 || len(c.early) < at+3 {
+			return
+		}
+		n, err := strconv.Atoi(string(c.early[at+1 : at+3]))
+		if err != nil || n >= len(c.world.Clients) {
+			c.world.Fail("byte equality", "server %d, connection %d got %q, which nobody sent", c.server.id, c.id, c.early)
+			return
+		}
+		c.client = c.world.Clients[n]
+		if c.client.conn != nil {
+			c.world.Fail("at most once", "the lines of client %d went to two connections", n)
+		}
+		c.client.conn = c
+		got, c.early = c.early, nil
+	}
+	s := c.client.script
+	// Half a line comes where the client left in the middle of one.
+	stream := s.stream
+	if c.world.Rules.Strict {
+		stream = s.forward
+	}
+	if want := stream[c.got:min(c.got+len(got), len(stream))]; !bytes.Equal(got, want) {
+		c.world.Fail("byte equality", "server %d, connection %d got %.200q at %d of client %d, not %.200q", c.server.id, c.id, got, c.got, c.client.id, want)
+		c.end(farewellLeft)
+		return
+	}
+	c.got += len(got)
+	for c.lines < len(s.ends) && s.ends[c.lines] <= c.got {
+		c.answer(s.forwarded[c.lines])
+		c.lines++
+	}
+}
+
+// answer makes the reply to a line of the client's script.
+func (c *Conn) answer(i int) {
+	w, l := c.world, &c.client.script.lines[i]
+	if c.torn {
+		return
+	}
+	tag := fmt.Appendf(nil, "s%d.%d.%d", c.server.id, c.id, i)
+	word, seq := "ACK", l.seq
+	switch {
+	case !l.request:
+		word, seq = "NAK", 0
+	case w.does(NAKZero):
+		word, seq, c.uncounted = "NAK", 0, true
+	case l.reason != "" || w.does(ServerNAK):
+		word = "NAK"
+	}
+	if w.does(WrongSeq) {
+		seq += 1 << 20
+		c.faulty = true
+	}
+	if w.does(LongReply) {
+		tag = append(tag, filler[:max(0, min(w.Rules.MaxLine-48, len(filler)))]...)
+	}
+	if w.does(OverlongReply) {
+		tag = append(tag, bytes.Repeat([]byte{'y'}, w.Rules.MaxLine)...)
+		c.faulty, c.overlong = true, true
+	}
+	reply := fmt.Appendf(nil, "%s %d %s\n", word, seq, tag)
+	if c.held == nil && w.does(Reorder) {
+		c.held, c.heldFor, c.faulty = reply, i, true
+		c.plan(w.pause())
+		return
+	}
+	c.put(reply, i)
+	c.release()
+	c.sayMore(i)
+}
+
+// sayMore adds what nobody asked for.
+func (c *Conn) sayMore(i int) {
+	w := c.world
+	if w.does(ExtraLine) {
+		c.faulty = true
+		c.put(fmt.Appendf(nil, "ACK %d extra s%d.%d\n", 1+w.Choices.Next(40), c.server.id, c.id), -1)
+	}
+	if w.does(Garbage) {
+		c.faulty = true
+		texts := [...]string{"\n", "hello\n", "REQ 1 me?\n", "ACK\n", "ACK 1x\n", "ack 1\n", "NAK -1\r\n", "\x00\n"}
+		c.put([]byte(texts[w.Choices.Next(len(texts))]), -1)
+	}
+	if c.tearWith != 0 && c.lines+1 >= c.tearAfter {
+		c.waiting = append(c.waiting, fmt.Appendf(nil, "ACK %d torn", i+1)...)
+		c.faulty, c.torn = true, true
+	}
+}
+
+// release lets the reply go that another one has passed.
+func (c *Conn) release() {
+	if c.held != nil {
+		held, i := c.held, c.heldFor
+		c.held, c.heldFor = nil, -1
+		c.put(held, i)
+	}
+}
+
+func (c *Conn) put(reply []byte, i int) {
+	c.waiting = append(c.waiting, reply...)
+	c.replies = append(c.replies, i)
+	c.places = append(c.places, len(c.sent)+len(c.waiting))
+}
+
+// speak sends a piece of what waits, and says whether there is more to do.
+func (c *Conn) speak() (more bool) {
+	w := c.world
+	if c.slow && len(c.waiting) > 0 && w.Choices.Next(2) == 1 {
+		c.plan(time.Duration(1+w.Choices.Next(40)) * time.Millisecond)
+		return false
+	}
+	if len(c.waiting) > 0 {
+		piece := c.waiting
+		if w.does(CutReply) {
+			piece = piece[:1+w.Choices.Next(len(piece))]
+		}
+		n := c.peer.Send(piece)
+		c.say("sends %d of %d bytes: %.60q", n, len(piece), piece[:n])
+		c.sent = append(c.sent, piece[:n]...)
+		c.waiting = c.waiting[n:]
+		if n < len(piece) {
+			return false // the news will tell of room
+		}
+	}
+	if c.tearWith != 0 && c.lines >= c.tearAfter && len(c.waiting) == 0 {
+		c.tear()
+	}
+	return len(c.waiting) > 0
+}
+
+// tear ends the connection in the middle of a line.
+func (c *Conn) tear() {
+	if c.tearWith == TornReset {
+		c.reset()
+		return
+	}
+	c.say("it ends in mid-line")
+	c.end(farewellLeft)
+	c.peer.Close()
+}

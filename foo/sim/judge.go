@@ -1,0 +1,243 @@
+// judge.go owns the verdict: what a client got is what its server said and what
+// the thing under test had to say itself, in the right order and to the right
+// end. It knows what every actor did, and nothing of how the proxy works.
+
+package sim
+
+import (
+	"bytes"
+	"fmt"
+
+	"fooproxy/poller/fake"
+)
+
+// verdict is a client's transcript, read from its front.
+type verdict struct {
+	client  *Client
+	conn    *Conn
+	refused []int // lines of the script that the proxy answers itself
+	told    int   // of them: how many it has answered
+	at      int   // bytes of the server's that were delivered
+	replies int   // lines of them
+	answers int   // of them: answers to the client's requests
+}
+
+func (c *Client) judge() {
+	if c.world.Rules.Direct {
+		c.judgeDirect()
+		return
+	}
+	v := &verdict{client: c, conn: c.conn}
+	for i, l := range c.script.lines {
+		if l.long || l.reason != "" && c.world.Rules.Strict {
+			v.refused = append(v.refused, i)
+		}
+	}
+	rest := c.got
+	for len(rest) > 0 {
+		n := bytes.IndexByte(rest, '\n') + 1
+		if n == 0 {
+			break
+		}
+		if !v.line(rest[:n]) {
+			return
+		}
+		rest = rest[n:]
+	}
+	if len(rest) > 0 && (v.conn == nil || !bytes.HasPrefix(v.conn.sent[v.at:], rest)) {
+		c.world.Fail("byte equality", "client %d got %.200q at its end, which its server did not send", c.id, rest)
+		return
+	}
+	v.at += len(rest)
+	v.end(len(rest) > 0)
+}
+
+// line finds out who said a line.
+func (v *verdict) line(line []byte) bool {
+	c := v.client
+	if v.conn != nil && bytes.HasPrefix(v.conn.sent[v.at:], line) {
+		return v.fromServer(line)
+	}
+	if v.told == len(v.refused) || string(line) != refusal(c.script.lines[v.refused[v.told]]) {
+		c.world.Fail("no invention", "client %d got %.200q behind %d lines of its server and %d refusals; nobody said that now", c.id, line, v.replies, v.told)
+		return false
+	}
+	// What the client asked before is answered before. A line that is no request
+	// may have an answer later: nobody waits for it here.
+	before := 0
+	for _, i := range c.script.forwarded {
+		if i < v.refused[v.told] && c.script.lines[i].request {
+			before++
+		}
+	}
+	if v.answers < before && (v.conn == nil || !v.conn.faulty) {
+		c.world.Fail("order", "client %d got %.100q before the replies to what it had asked before: %d of %d", c.id, line, v.answers, before)
+		return false
+	}
+	v.told++
+	return true
+}
+
+func (v *verdict) fromServer(line []byte) bool {
+	c := v.client
+	v.at += len(line)
+	if v.replies < len(v.conn.replies) {
+		i := v.conn.replies[v.replies]
+		if i >= 0 && c.script.lines[i].request {
+			v.answers++
+		}
+		if !v.conn.faulty && i >= 0 && v.told < len(v.refused) && v.refused[v.told] < i {
+			c.world.Fail("order", "client %d got %.100q before the refusal of an earlier line", c.id, line)
+			return false
+		}
+	}
+	v.replies++
+	return true
+}
+
+func refusal(l line) string {
+	seq := uint64(0)
+	if l.request {
+		seq = l.seq
+	}
+	return fmt.Sprintf("NAK %d %s\n", seq, l.reason)
+}
+
+// end looks at how the connection ended, and whether all had been said by then.
+func (v *verdict) end(torn bool) {
+	c, w := v.client, v.client.world
+	switch c.how {
+	case farewellDone, farewellLeft, farewellAbort:
+		return
+	case farewellReset:
+		if !v.mayBeReset() {
+			w.Fail("end", "client %d was reset without a reason", c.id)
+		}
+		return
+	}
+	why, whole := v.reason()
+	switch {
+	case why == "":
+		w.Fail("end", "client %d was closed without a reason; it had %d of %d lines", c.id, c.heard, len(c.script.lines))
+	case whole && v.at < v.conn.crossed:
+		w.Fail("loss", "client %d was closed (%s) with %d of the %d bytes that its server had said", c.id, why, v.at, v.conn.crossed)
+	case why == "all said" && (v.at < len(v.conn.sent) || v.told < len(v.refused) || v.conn.got < len(c.script.forward)):
+		w.Fail("loss", "client %d ended its side and got %d of %d bytes and %d of %d refusals; its server got %d of %d bytes", c.id,
+			v.at, len(v.conn.sent), v.told, len(v.refused), v.conn.got, len(c.script.forward))
+	case torn && !v.conn.over:
+		w.Fail("end", "client %d got half a line, and its server goes on", c.id)
+	}
+}
+
+// reason tells why a client was closed, and whether everything that its server
+// said must have come before.
+func (v *verdict) reason() (why string, whole bool) {
+	c, w := v.client, v.client.world
+	switch {
+	case v.told > 0 && c.script.lines[v.refused[v.told-1]].long:
+		return "line too long", false
+	case w.Draining:
+		return "drain", false
+	case c.timedOut():
+		return "timeout", false
+	case v.conn == nil && (c.sent == 0 || w.unreachable()):
+		return "no server", false
+	case v.conn == nil:
+		return "", false
+	case v.conn.overlong:
+		return "overlong reply", false
+	case v.conn.how == farewellDone && c.ended:
+		return "all said", true
+	case v.conn.over && v.conn.how != farewellDone && v.conn.how != farewellReset:
+		return "server ended", true
+	case v.conn.how == farewellReset && w.unreachable():
+		return "server lost", false
+	}
+	return "", false
+}
+
+// unfair reports whether clients may have been turned away for want of something.
+func (w *World) unfair() bool { return w.Unfair || w.Chaos.Happened[fake.RegisterFailed] > 0 }
+
+// unreachable reports whether a server could seem to be away.
+func (w *World) unreachable() bool {
+	h := &w.Chaos.Happened
+	return w.unfair() || w.Plan.Happened[Kill] > 0 || w.Plan.Happened[Stop] > 0 ||
+		h[fake.ConnectRefused]+h[fake.ConnectLost]+h[fake.ConnectSlow]+h[fake.NoPort]+h[fake.SelfConnect]+h[fake.Stall]+h[fake.RegisterFailed] > 0
+}
+
+// timedOut reports whether a timeout can have ended the connection.
+func (c *Client) timedOut() bool {
+	r := &c.world.Rules
+	return r.Idle > 0 && (c.silence >= r.Idle || c.world.holdsBack()) || r.Line > 0 && c.linger >= r.Line || r.Write > 0 && c.world.holdsBack()
+}
+
+// holdsBack reports whether somebody may have left output untaken for long.
+func (w *World) holdsBack() bool {
+	h := &w.Plan.Happened
+	return h[SlowReader]+h[DeafReader]+h[Silence]+w.Chaos.Happened[fake.Stall] > 0
+}
+
+func (v *verdict) mayBeReset() bool {
+	c, w := v.client, v.client.world
+	return c.peer.GivenUp() || w.Draining || w.unfair() || c.timedOut() || c.silence >= w.Rules.Linger
+}
+
+// judge looks at a server's connection: whose lines it got was looked at as they
+// came.
+func (c *Conn) judge() {
+	w := c.world
+	switch {
+	case c.client == nil && len(c.early) > 0 && !c.isBeginning():
+		w.Fail("byte equality", "server %d, connection %d got %.100q, which nobody sent", c.server.id, c.id, c.early)
+	case c.client != nil && c.got > len(c.client.script.forward) && c.client.how != farewellLeft && c.client.how != farewellAbort:
+		w.Fail("byte equality", "server %d, connection %d got %d bytes of client %d, which had %d for it", c.server.id, c.id, c.got, c.client.id, len(c.client.script.forward))
+	case !c.over:
+		w.Fail("resources", "server %d, connection %d was never ended", c.server.id, c.id)
+	case c.how == farewellReset && !c.faulty && !w.Draining && !w.unfair() && w.Rules.Linger >= w.Plan.Calm &&
+		w.Plan.Happened[Kill]+w.Plan.Happened[Stop]+w.Chaos.Happened[fake.Stall] == 0:
+		w.Fail("end", "server %d, connection %d was reset", c.server.id, c.id)
+	}
+}
+
+// isBeginning reports whether some client's speech begins with what came.
+func (c *Conn) isBeginning() bool {
+	for _, x := range c.world.Clients {
+		if bytes.HasPrefix(x.script.forward, c.early) {
+			return true
+		}
+	}
+	return false
+}
+
+// Totals is what must have been counted where every client stayed to its end.
+type Totals struct {
+	Requests, BadData, Invalid, ACKs, NAKs int
+}
+
+// Totals counts what was said. exact is false where a client left, or was left,
+// before all was said, or a server said what it should not.
+func (w *World) Totals() (t Totals, exact bool) {
+	for _, c := range w.Clients {
+		if c.how != farewellDone && (c.how != farewellEnd || !c.ended || c.conn == nil || c.conn.how != farewellDone) || c.conn == nil || c.conn.faulty || c.conn.uncounted {
+			return t, false
+		}
+		for _, l := range c.script.lines {
+			switch {
+			case !l.request:
+				t.Invalid++
+			case l.reason != "":
+				t.BadData++
+				fallthrough
+			default:
+				t.Requests++
+			}
+		}
+		if c.script.fragment {
+			t.Invalid++
+		}
+		t.ACKs += bytes.Count(c.got, []byte("ACK "))
+		t.NAKs += bytes.Count(c.got, []byte("NAK "))
+	}
+	return t, !w.Draining
+}

@@ -1,0 +1,214 @@
+// Package sim plays Foo clients and Foo servers on the simulated kernel, with all
+// that clients, servers and kernels do wrong, and judges what they saw. One seed
+// is one run; a run happens again from its seed, or from the record of its
+// choices.
+//
+//	        ┌──────────── Kernel, Chaos ────────────┐
+//	Client ─┤ streams ─► the loop under test ─► ... ├─ Server, Conn
+//	        └───────────────────────────────────────┘
+//	   └──────── judge: who got what, in which order ────────┘
+//
+// The judge stands on what was said, not on the grammar: a script says of each
+// line what is to become of it. Only tests import the package.
+//
+// world.go owns a run as a whole: its time, its actors, the first thing that was
+// wrong.
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"fooproxy/poller/fake"
+)
+
+// Rules is what the thing under test was told to do.
+type Rules struct {
+	Strict  bool
+	MaxLine int           // bytes, LF included
+	Idle    time.Duration // its timeouts; 0: none
+	Line    time.Duration
+	Write   time.Duration
+	Drain   time.Duration // how long a drain may take
+	Linger  time.Duration // a closed connection may be reset after that
+	// Direct: there is no server behind it, it answers by itself.
+	Direct bool
+	NAKs   bool // with Direct: any request may be refused at random
+}
+
+// Violation is what must never be.
+type Violation struct {
+	Class string // which of the invariants
+	Text  string
+}
+
+func (v *Violation) Error() string { return v.Class + ": " + v.Text }
+
+// World is one run. It belongs to one goroutine.
+type World struct {
+	Kernel  *fake.Kernel
+	Choices *fake.Choices
+	Chaos   *fake.Chaos
+	Rules   Rules
+	Plan    Plan
+	Clients []*Client
+	Servers []*Server
+	// Draining: the thing under test was told to end.
+	Draining bool
+	// Unfair is set where clients may be turned away for a reason that is not
+	// theirs: no descriptors, no memory for a registration.
+	Unfair bool
+
+	violation *Violation
+	calm      bool
+	trace     func(format string, args ...any)
+}
+
+// NewWorld makes a world in which nothing goes wrong yet.
+func NewWorld(choices *fake.Choices) *World {
+	w := &World{Kernel: fake.New(), Choices: choices, Chaos: &fake.Chaos{Choices: choices}}
+	w.Kernel.Unleash(w.Chaos)
+	return w
+}
+
+// Trace has f told of everything that happens, with the time in front.
+func (w *World) Trace(f func(line string)) {
+	start := w.Kernel.Now()
+	w.trace = func(format string, args ...any) {
+		f(fmt.Sprintf("%10.3f ms  ", float64(w.Kernel.Now()-start)/1e6) + fmt.Sprintf(format, args...))
+	}
+	w.Kernel.Trace = w.trace
+}
+
+func (w *World) say(format string, args ...any) {
+	if w.trace != nil {
+		w.trace(format, args...)
+	}
+}
+
+// Fail notes a violation. The first one counts.
+func (w *World) Fail(class, format string, args ...any) {
+	if w.violation == nil {
+		w.violation = &Violation{class, fmt.Sprintf(format, args...)}
+		w.say("VIOLATION %s", w.violation.Error())
+	}
+}
+
+// Violation is the first thing that was wrong, nil where nothing was.
+func (w *World) Violation() *Violation { return w.violation }
+
+// Calm ends the faults: what is stopped goes on, what is dead is alive again,
+// who did not listen listens.
+func (w *World) Calm() {
+	w.say("calm")
+	w.calm = true
+	w.Chaos.Calm()
+	for _, s := range w.Servers {
+		s.calm()
+	}
+	for _, c := range w.Clients {
+		c.calm()
+	}
+}
+
+// Over reports whether every client has ended.
+func (w *World) Over() bool {
+	for _, c := range w.Clients {
+		if !c.over {
+			return false
+		}
+	}
+	return true
+}
+
+// Ended reports whether every connection of a client or a server has ended.
+func (w *World) Ended() bool {
+	for _, s := range w.Servers {
+		for _, c := range s.conns {
+			if !c.over {
+				return false
+			}
+		}
+	}
+	return w.Over()
+}
+
+// Drain says that the thing under test is told to end now.
+func (w *World) Drain() {
+	w.say("drain")
+	w.Draining = true
+}
+
+// Judge looks at the whole run, after its end.
+func (w *World) Judge() {
+	for _, c := range w.Clients {
+		if !c.over {
+			w.Fail("progress", "client %d has no end: %d of %d bytes sent, %d lines received", c.id, c.sent, len(c.script.stream), c.heard)
+			return
+		}
+		c.judge()
+	}
+	for _, s := range w.Servers {
+		for _, conn := range s.conns {
+			conn.judge()
+		}
+	}
+}
+
+// pause draws how long somebody takes: mostly no time, sometimes a lot.
+func (w *World) pause() time.Duration {
+	v := w.Choices.Next(64)
+	if v < 40 {
+		return 0
+	}
+	return time.Microsecond << ((v - 40) * 3 / 4)
+}
+
+// within draws a moment of a time.
+func (w *World) within(d time.Duration) time.Duration {
+	return d * time.Duration(w.Choices.Next(256)) / 256
+}
+
+// doer is an actor: something that does one thing after the other.
+type doer struct {
+	world *World
+	next  int64 // when the next step is due; 0: none is planned
+	step  func()
+	fire  func()
+}
+
+// acts says what a step of the actor is.
+func (d *doer) acts(step func()) {
+	d.step = step
+	d.fire = func() {
+		// A step that was planned for a later time, and then happened earlier, is
+		// over.
+		if d.next > 0 && d.world.Kernel.Now() >= d.next {
+			d.next = 0
+			d.step()
+		}
+	}
+}
+
+// plan has the actor's next step happen after a time, unless one is due before.
+func (d *doer) plan(after time.Duration) {
+	if when := d.world.Kernel.Now() + int64(after); d.next == 0 || when < d.next {
+		d.next = when
+		d.world.Kernel.After(after, d.fire)
+	}
+}
+
+// AddServer opens a server model at addr; port 0 picks one.
+func (w *World) AddServer(addr netip.AddrPort) *Server {
+	s := newServer(w, len(w.Servers), addr)
+	w.Servers = append(w.Servers, s)
+	return s
+}
+
+// AddClient makes a client of addr that connects when its time has come.
+func (w *World) AddClient(addr netip.AddrPort) *Client {
+	c := newClient(w, len(w.Clients), addr)
+	w.Clients = append(w.Clients, c)
+	return c
+}

@@ -1,0 +1,140 @@
+// sim_draw_test.go owns what is drawn for a simulated run: how the proxy is
+// configured, and what its operator does to it.
+
+package proxy
+
+import (
+	"slices"
+	"time"
+
+	"fooproxy/foo/sim"
+	"fooproxy/stats"
+)
+
+const (
+	simDescriptors = 1024
+	// simStallSlack is how late a drain may end beyond its time: the process may
+	// stand still meanwhile.
+	simStallSlack = 5 * time.Second
+	simMails      = 6
+)
+
+// simOptions is what is drawn of the proxy and of its surroundings.
+type simOptions struct {
+	config  Config
+	clients int
+	servers int // addresses of the one server
+	drains  bool
+}
+
+// drawOptions draws a configuration. The boring one is that of the command.
+func drawOptions(w *sim.World) (o simOptions) {
+	c := w.Choices
+	o.config = DefaultConfig()
+	o.clients, o.servers = 1+c.Next(5), 1
+	if c.Chance(200) {
+		o.servers = 2
+	}
+	pick := func(values ...int) int { return values[c.Next(len(values))] }
+	client := &o.config.Client
+	o.config.Strict = c.Chance(300)
+	o.config.MaxOutstanding = pick(DefaultMaxOutstanding, DefaultMaxOutstanding, 1, 3, 20)
+	if o.config.Strict {
+		// A refusal waits behind the requests before it, also behind one that its
+		// server never answers.
+		w.Plan.Rates[sim.NAKZero], w.Plan.Rates[sim.WrongSeq] = 0, 0
+	}
+	if w.Plan.Rates[sim.NAKZero]+w.Plan.Rates[sim.WrongSeq] > 0 {
+		// Requests that are never answered count as outstanding for ever, and the
+		// refusal of a long line waits behind them.
+		o.config.MaxOutstanding, w.Plan.Rates[sim.LongLine] = DefaultMaxOutstanding, 0
+	}
+	o.config.MaxConns = pick(0, 0, 0, 1, 3)
+	o.config.MaxMemory = pick(DefaultMaxMemory, DefaultMaxMemory, DefaultMaxMemory, 6<<10, 40<<10)
+	client.MaxLine = pick(64<<10, 64<<10, 128, 200, 1024, 5000)
+	client.HighMark = max(client.MaxLine, pick(64<<10, 64<<10, 300, 4096, 9000))
+	client.LowMark = client.HighMark / pick(2, 2, 1, 50)
+	client.TurnBytes = max(pick(64<<10, 64<<10, 16, 300), client.MaxLine/16)
+	client.TurnLines = pick(256, 256, 1, 5)
+	client.ReadToEAGAIN = c.Chance(250)
+	if c.Chance(200) {
+		client.LingerTimeout = 50 * time.Millisecond
+	}
+	o.config.Server = *client
+	o.config.Server.ConnectTimeout, o.config.Server.AbandonOnReset = DefaultConnectTimeout, false
+	for _, timeout := range []*time.Duration{&client.IdleTimeout, &client.LineTimeout, &client.WriteTimeout} {
+		if c.Chance(100) {
+			*timeout = time.Duration(1+c.Next(40)) * 50 * time.Millisecond
+		}
+	}
+	o.drains = c.Chance(120)
+	w.Rules = sim.Rules{Strict: o.config.Strict, MaxLine: client.MaxLine, Idle: client.IdleTimeout, Line: client.LineTimeout,
+		Write: client.WriteTimeout, Linger: client.LingerTimeout, Drain: o.config.Drain}
+	return o
+}
+
+// operate plans what the operator does.
+func (s *simulation) operate() {
+	w, c := s.world, s.world.Choices
+	moment := func() time.Duration { return w.Plan.Calm * time.Duration(c.Next(256)) / 256 }
+	if c.Chance(300) {
+		w.Kernel.OnClearWake = func() {
+			if s.posted < simMails && c.Chance(300) {
+				s.mail()
+			}
+		}
+		for range 1 + c.Next(3) {
+			w.Kernel.After(moment(), s.mail)
+		}
+	}
+	if s.drains {
+		w.Kernel.After(moment(), s.drain)
+	}
+	if c.Chance(100) {
+		w.Unfair = true
+		w.Kernel.After(moment(), func() {
+			if !s.calm {
+				w.Kernel.SetLimit(c.Next(4))
+			}
+		})
+	}
+	if s.servers > 1 && c.Chance(300) {
+		w.Kernel.After(moment(), s.renumber)
+	}
+}
+
+// mail asks for the numbers, as a signal does.
+func (s *simulation) mail() {
+	number := s.posted
+	s.posted++
+	s.postedAt = s.proxy.loop.Turns()
+	err := s.proxy.loop.Mailbox().Post(func() {
+		if number != s.read {
+			s.world.Fail("mailbox", "message %d came as the %d-th", number, s.read)
+		}
+		s.read++
+		var snapshot = stats.NewSnapshot()
+		s.proxy.stats.Fill(snapshot, s.proxy.loop.Now())
+	})
+	if err != nil {
+		s.world.Fail("mailbox", "%v", err)
+	}
+}
+
+// drain is SIGTERM.
+func (s *simulation) drain() {
+	s.world.Drain()
+	s.proxy.Drain()
+}
+
+// renumber has the name of the server mean its addresses in another order.
+func (s *simulation) renumber() {
+	err := s.proxy.loop.Mailbox().Post(func() {
+		addrs := slices.Clone(s.proxy.upstream.addrs)
+		slices.Reverse(addrs)
+		s.proxy.upstream.addrs = addrs
+	})
+	if err != nil {
+		s.world.Fail("mailbox", "%v", err)
+	}
+}

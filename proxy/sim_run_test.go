@@ -1,0 +1,287 @@
+// sim_run_test.go owns one simulated run of the proxy: the whole of it, on the
+// simulated kernel, among clients and servers that do what they should not. What
+// is drawn for a run is in sim_draw_test.go, what is asked of the runs in
+// sim_test.go.
+//
+//	faults ──────────────────► calm ─────────► quiet
+//	swarm of this seed         all healthy     nothing left, everything counted
+
+package proxy
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"fooproxy/foo/sim"
+	"fooproxy/poller/fake"
+	"fooproxy/stats"
+)
+
+const (
+	// simCalmMax is how long, in virtual time, the calm may take to bring
+	// everything to its end: several connect timeouts and a linger.
+	simCalmMax = 30 * time.Second
+	// simTurnsMax bounds the turns of a run, simIdleTurnsMax those in a row in
+	// which no call changes anything and no time passes.
+	simTurnsMax     = 50_000
+	simIdleTurnsMax = 200
+	// simWastedPerConn is how many reads of a connection may come too early: one
+	// when a drain looks once more, one after a failed write, one to spare.
+	simWastedPerConn = 3
+	// simRestFixed is what a proxy at rest has open: its listener and its eventfd.
+	simRestFixed = 2
+)
+
+// simulation is one run.
+type simulation struct {
+	simOptions
+	world *sim.World
+	sys   *fake.Sys
+	proxy *Proxy
+	addr  netip.AddrPort
+
+	calmAt, endAt int64
+	calm          bool
+	idleTurns     int
+	lastActivity  uint64
+	lastNow       int64
+	posted, read  int // messages of the operator
+	postedAt      uint64
+}
+
+// simResult is what a run tells about itself.
+type simResult struct {
+	violation *sim.Violation
+	record    []uint32
+	requests  int64
+	turns     uint64
+	world     *sim.World
+	options   simOptions
+}
+
+// simulate makes one run. A panic of the program is a violation as well.
+func simulate(choices *fake.Choices, trace func(string)) (r simResult) {
+	s := &simulation{world: sim.NewWorld(choices)}
+	if trace != nil {
+		s.world.Trace(trace)
+	}
+	defer func() {
+		if what := recover(); what != nil {
+			s.world.Fail("panic", "%v", what)
+			if trace != nil {
+				trace(string(debug.Stack()))
+			}
+		}
+		r.violation, r.record, r.world, r.options = s.world.Violation(), choices.Record(), s.world, s.simOptions
+		if s.proxy != nil {
+			r.turns, r.requests = s.proxy.loop.Turns(), s.proxy.stats.Count(stats.MsgReq)
+		}
+	}()
+	s.open()
+	s.turns()
+	s.finish()
+	return r
+}
+
+// open builds what the run is about.
+func (s *simulation) open() {
+	w := s.world
+	w.Draw()
+	s.simOptions = drawOptions(w)
+	w.Kernel.AnyShortRead = s.config.Client.ReadToEAGAIN
+	s.sys = w.Kernel.NewSys()
+	var addrs []netip.AddrPort
+	for range s.servers {
+		addrs = append(addrs, w.AddServer(anyLoopback).Addr())
+	}
+	rates := w.Chaos.Rates
+	w.Chaos.Calm() // a proxy that cannot even start is another test's
+	p, err := New(s.sys, Server{Name: "the server", Addrs: addrs}, s.config)
+	if err == nil {
+		s.addr, err = p.Listen(anyLoopback)
+	}
+	if err != nil {
+		panic(err)
+	}
+	w.Chaos.Rates = rates
+	s.proxy = p
+	p.loop.OnTurn(s.endTurn)
+	for range s.clients {
+		w.AddClient(s.addr)
+	}
+	s.calmAt = w.Kernel.Now() + int64(w.Plan.Calm)
+	s.endAt = s.calmAt + int64(simCalmMax)
+	s.operate()
+}
+
+// turns makes turns until nothing is left to do, or until something is wrong.
+func (s *simulation) turns() {
+	w, p := s.world, s.proxy
+	for !p.loop.Stopped() && w.Violation() == nil {
+		now := w.Kernel.Now()
+		switch {
+		case !s.calm && now >= s.calmAt:
+			s.calmDown()
+		case s.calm && w.Over() && len(p.sessions) == 0:
+			return
+		case now >= s.endAt:
+			return
+		case p.loop.Turns() > simTurnsMax:
+			w.Fail("no spin", "%d turns were not enough", simTurnsMax)
+		}
+		until := s.calmAt
+		if s.calm {
+			until = s.endAt
+		}
+		p.loop.Turn(until)
+	}
+}
+
+func (s *simulation) calmDown() {
+	if !s.calm {
+		s.calm = true
+		s.world.Calm()
+		s.world.Kernel.Limit = simDescriptors
+	}
+}
+
+// endTurn looks at everything, after each turn.
+func (s *simulation) endTurn(now int64) {
+	p, w := s.proxy, s.world
+	p.endTurn(now)
+	if err := p.loop.CheckInvariants(); err != nil {
+		w.Fail("loop", "%v", err)
+	}
+	if err := p.checkInvariants(); err != nil {
+		w.Fail("counters", "%v", err)
+	}
+	s.checkSpin(now)
+	s.checkCaps()
+	if s.read < s.posted && p.loop.Turns() > s.postedAt+2 {
+		w.Fail("mailbox", "message %d of %d was not read", s.read, s.posted)
+	}
+}
+
+// checkSpin fails a loop that is busy with nothing.
+func (s *simulation) checkSpin(now int64) {
+	activity := s.world.Kernel.Activity()
+	if activity != s.lastActivity || now != s.lastNow {
+		s.lastActivity, s.lastNow, s.idleTurns = activity, now, 0
+		return
+	}
+	if s.idleTurns++; s.idleTurns > simIdleTurnsMax {
+		s.world.Fail("no spin", "%d turns in a row changed nothing", s.idleTurns)
+	}
+}
+
+// checkCaps fails a connection whose output is above its limit. Only half a line
+// that a lost server left behind may come on top.
+func (s *simulation) checkCaps() {
+	for _, x := range s.proxy.sessions {
+		most := uint64(s.config.Client.HighMark + s.config.Server.MaxLine + clientReadBytes)
+		if out := x.client.Appended() - x.client.Written(); out > most {
+			s.world.Fail("resources", "session %d has %d bytes of output, %d are the limit", x.id, out, most)
+		}
+		if x.link == nil {
+			continue
+		}
+		if out := x.link.out.Appended() - x.link.out.Written(); out > most {
+			s.world.Fail("resources", "the link of session %d has %d bytes of output, %d are the limit", x.id, out, most)
+		}
+	}
+}
+
+// finish lets what is left end, and looks at what remains.
+func (s *simulation) finish() {
+	w, p := s.world, s.proxy
+	if w.Violation() != nil {
+		return
+	}
+	stopped := p.loop.Stopped()
+	if stopped {
+		s.checkDrained()
+	} else if w.Over() {
+		s.checkQuiet()
+	}
+	if w.Violation() != nil {
+		return
+	}
+	if !w.Over() && !stopped {
+		w.Judge() // it knows who has no end
+		return
+	}
+	s.calmDown()
+	p.shut()
+	for end := w.Kernel.Now() + int64(simCalmMax); !w.Ended() && w.Kernel.Now() < end; {
+		w.Kernel.Advance(10 * time.Millisecond)
+	}
+	s.checkShut()
+	w.Judge()
+	s.checkTotals()
+}
+
+// checkQuiet is for a proxy whose clients have all gone.
+func (s *simulation) checkQuiet() {
+	w, p := s.world, s.proxy
+	switch {
+	case p.loop.Conns() != 0 || len(p.sessions) != 0:
+		w.Fail("resources", "%d connections and %d sessions are left", p.loop.Conns(), len(p.sessions))
+	case w.Kernel.Open() != simRestFixed:
+		w.Fail("resources", "%d descriptors are open, %d were at the start", w.Kernel.Open(), simRestFixed)
+	case p.held() != 0 || p.records.live != 0:
+		w.Fail("resources", "%d bytes and %d records are held", p.held(), p.records.live)
+	case len(p.starved) != 0 || len(p.undialled) != 0 || p.favoured != nil:
+		w.Fail("resources", "%d starve, %d are undialled", len(p.starved), len(p.undialled))
+	case p.loop.Stale() != w.Kernel.Stale():
+		w.Fail("identity", "%d events of closed descriptors came, %d were dropped", w.Kernel.Stale(), p.loop.Stale())
+	case w.Kernel.Wasted() > simWastedPerConn*s.connections():
+		w.Fail("no spin", "%d reads came before anything could be there, with %d connections", w.Kernel.Wasted(), s.connections())
+	}
+}
+
+// connections is how many there can have been, both sides counted.
+func (s *simulation) connections() int { return 2*s.clients*s.servers + s.clients }
+
+// checkDrained is for a proxy that was told to end.
+func (s *simulation) checkDrained() {
+	w, p := s.world, s.proxy
+	if most := p.drain.stopAt + int64(simStallSlack); w.Kernel.Now() > most {
+		w.Fail("drain", "it took until %d, %d was the limit", w.Kernel.Now(), most)
+	}
+}
+
+// checkShut is for a loop that has ended.
+func (s *simulation) checkShut() {
+	if open, conns := s.world.Kernel.Open(), s.proxy.loop.Conns(); open != 0 || conns != 0 || s.proxy.held() != 0 {
+		s.world.Fail("resources", "%d descriptors, %d connections and %d bytes are left", open, conns, s.proxy.held())
+	}
+}
+
+// checkTotals compares the counters with what was said, where nobody left early.
+func (s *simulation) checkTotals() {
+	want, exact := s.world.Totals()
+	if !exact {
+		return
+	}
+	for _, x := range []struct {
+		counter stats.Counter
+		want    int
+	}{
+		{stats.MsgReq, want.Requests}, {stats.Answered, want.Requests}, {stats.DataInvalid, want.BadData},
+		{stats.LinesInvalid, want.Invalid}, {stats.MsgAck, want.ACKs}, {stats.MsgNak, want.NAKs},
+	} {
+		if got := s.proxy.stats.Count(x.counter); got != int64(x.want) {
+			s.world.Fail("counters", "%v is %d, %d were said", x.counter, got, x.want)
+		}
+	}
+}
+
+// describe is a run in one line.
+func (s *simOptions) describe() string {
+	return fmt.Sprintf("%d clients, %d addresses, strict %t, max-line %d, high mark %d, max-outstanding %d, max-conns %d, max-memory %d, turn %d bytes or %d lines, read to EAGAIN %t, idle %v, line %v, write %v, linger %v, drain %t",
+		s.clients, s.servers, s.config.Strict, s.config.Client.MaxLine, s.config.Client.HighMark, s.config.MaxOutstanding, s.config.MaxConns, s.config.MaxMemory,
+		s.config.Client.TurnBytes, s.config.Client.TurnLines, s.config.Client.ReadToEAGAIN, s.config.Client.IdleTimeout, s.config.Client.LineTimeout,
+		s.config.Client.WriteTimeout, s.config.Client.LingerTimeout, s.drains)
+}
