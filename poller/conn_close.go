@@ -32,6 +32,7 @@ func (c *Conn) closeFor(why CauseKind) {
 		c.lingerFromNow()
 		c.markDirty()
 		c.closeIfDone()
+		c.enqueueIfAble() // what has come already is to be discarded
 	}
 }
 

@@ -15,6 +15,9 @@ func (c *Conn) Append(p []byte) {
 		c.written += uint64(len(p))
 		return
 	}
+	if len(p) == 0 {
+		return // nothing begins to wait
+	}
 	if c.out.size() == 0 {
 		c.stuck = c.loop.now
 		if c.config.WriteTimeout > 0 {

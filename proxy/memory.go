@@ -34,8 +34,8 @@ func (p *Proxy) awaitMemory(s *session) bool {
 	return true
 }
 
-// favours lets one client through that holds the beginning of a line and nothing
-// else: only reading on can free that memory. It is one at a time, so that the
+// favours lets one client through that holds the beginning of a line and no
+// output: only reading on can free that memory. It is one at a time, so that the
 // limit is exceeded by no more than a line, and for a bounded time, since the
 // client may not send the rest.
 func (p *Proxy) favours(s *session) bool {
@@ -45,9 +45,11 @@ func (p *Proxy) favours(s *session) bool {
 	return p.favoured == s
 }
 
-// onlyReads reports whether nothing of the session is under way to anybody.
+// onlyReads reports whether no output of the session waits, on either side. Its
+// requests may wait for their replies: a server that never answers one of them
+// must not starve the line behind it for ever.
 func (s *session) onlyReads() bool {
-	return s.requests.count == 0 && s.client.Appended() == s.client.Written() && s.link.out.Appended() == s.link.out.Written()
+	return s.client.Appended() == s.client.Written() && s.link.out.Appended() == s.link.out.Written()
 }
 
 // feed is called after every turn: it has the starved read again once memory has
