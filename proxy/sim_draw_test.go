@@ -32,7 +32,7 @@ func drawOptions(w *sim.World) (o simOptions) {
 	c := w.Choices
 	o.config = DefaultConfig()
 	o.clients, o.servers = 1+c.Next(5), 1
-	if c.Chance(200) {
+	if c.Chance(300) {
 		o.servers = 2
 	}
 	pick := func(values ...int) int { return values[c.Next(len(values))] }
@@ -56,6 +56,8 @@ func drawOptions(w *sim.World) (o simOptions) {
 	client.LowMark = client.HighMark / pick(2, 2, 1, 50)
 	client.TurnBytes = max(pick(64<<10, 64<<10, 16, 300), client.MaxLine/16)
 	client.TurnLines = pick(256, 256, 1, 5)
+	// Small buffers in the kernel, so that output waits here.
+	o.config.Socket.NotSentLowat = pick(16<<10, 16<<10, 64, 1000)
 	client.ReadToEAGAIN = c.Chance(250)
 	if c.Chance(200) {
 		client.LingerTimeout = 50 * time.Millisecond
@@ -63,7 +65,7 @@ func drawOptions(w *sim.World) (o simOptions) {
 	o.config.Server = *client
 	o.config.Server.ConnectTimeout, o.config.Server.AbandonOnReset = DefaultConnectTimeout, false
 	for _, timeout := range []*time.Duration{&client.IdleTimeout, &client.LineTimeout, &client.WriteTimeout} {
-		if c.Chance(100) {
+		if c.Chance(150) {
 			*timeout = time.Duration(1+c.Next(40)) * 50 * time.Millisecond
 		}
 	}

@@ -177,15 +177,22 @@ func (s *simulation) checkSpin(now int64) {
 }
 
 // checkCaps fails a connection whose output is above its limit. Only half a line
-// that a lost server left behind may come on top.
+// at the other side's end may come on top, with what was read behind it.
 func (s *simulation) checkCaps() {
+	mark, rest := uint64(s.config.Client.HighMark), uint64(s.config.Client.MaxLine+clientReadBytes)
 	for _, x := range s.proxy.sessions {
-		most := uint64(s.config.Client.HighMark + s.config.Server.MaxLine + clientReadBytes)
+		most := mark
+		if x.state >= sessionEnding {
+			most += rest
+		}
 		if out := x.client.Appended() - x.client.Written(); out > most {
 			s.world.Fail("resources", "session %d has %d bytes of output, %d are the limit", x.id, out, most)
 		}
 		if x.link == nil {
 			continue
+		}
+		if most = mark; x.state >= sessionFinishing {
+			most += rest
 		}
 		if out := x.link.out.Appended() - x.link.out.Written(); out > most {
 			s.world.Fail("resources", "the link of session %d has %d bytes of output, %d are the limit", x.id, out, most)
@@ -247,6 +254,7 @@ func (s *simulation) connections() int { return 2*s.clients*s.servers + s.client
 // checkDrained is for a proxy that was told to end.
 func (s *simulation) checkDrained() {
 	w, p := s.world, s.proxy
+	w.Cut = p.drain.forced
 	if most := p.drain.stopAt + int64(simStallSlack); w.Kernel.Now() > most {
 		w.Fail("drain", "it took until %d, %d was the limit", w.Kernel.Now(), most)
 	}

@@ -44,6 +44,7 @@ type Client struct {
 	depth      int
 	cut        int // in a thousand pieces, so many are cut
 	slow, deaf bool
+	holdsBack  bool     // it may have left output untaken for long
 	leaves     farewell // farewellLeft or farewellAbort: at leaveAt
 	leaveAt    int64
 	closes     bool // ends its side behind the last line
@@ -56,6 +57,7 @@ type Client struct {
 	silence time.Duration // the longest time in which neither happened
 	begun   int64         // when it sent the first byte of a line it has not ended
 	linger  time.Duration // the longest time from a line's first byte to its last
+	direct  directNotes
 }
 
 func newClient(w *World, id int, addr netip.AddrPort) *Client {
@@ -72,6 +74,7 @@ func newClient(w *World, id int, addr netip.AddrPort) *Client {
 		c.cut = 1000
 	}
 	c.slow, c.deaf = w.does(SlowReader), w.does(DeafReader)
+	c.holdsBack = c.slow || c.deaf
 	c.closes = c.script.fragment || w.does(HalfClose)
 	switch {
 	case w.does(Leave):
@@ -157,7 +160,7 @@ func (c *Client) leave() {
 
 func (c *Client) end(how farewell) {
 	c.note(0)
-	c.over, c.how = true, how
+	c.over, c.how, c.direct.overAt = true, how, c.world.Kernel.Now()
 	c.peer.OnNews(nil)
 }
 
@@ -189,6 +192,7 @@ func (c *Client) receive() (more bool) {
 		c.got = append(c.got, got...)
 		c.heard += bytes.Count(got, []byte{'\n'})
 		w.say("client %d receives %.60q (%d bytes)", c.id, got, len(got))
+		c.checkAnswerTimes()
 	}
 	switch {
 	case c.peer.Buffered() > 0:
@@ -201,7 +205,7 @@ func (c *Client) receive() (more bool) {
 		w.say("client %d: the other side has ended", c.id)
 		c.end(farewellEnd)
 		c.peer.Close()
-	case c.lines == len(c.script.lines) && c.sent == len(c.script.stream) && c.heard >= len(c.script.lines) && !c.ended:
+	case c.lines == len(c.script.lines) && c.sent == len(c.script.stream) && c.heard >= len(c.script.lines) && !c.ended && !c.awaitsEnd():
 		w.say("client %d has its replies", c.id)
 		if c.closes {
 			c.finishSending()
@@ -281,6 +285,7 @@ func (c *Client) advance(n int) {
 	}
 	c.sent += n
 	if lines := c.script.whole(c.lines, c.sent); lines > c.lines {
+		c.noteSent(lines - c.lines)
 		c.lines = lines
 		c.begun = 0
 		if c.sent > c.script.lines[lines-1].end {

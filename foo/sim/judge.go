@@ -7,6 +7,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"fooproxy/poller/fake"
 )
@@ -44,12 +45,23 @@ func (c *Client) judge() {
 		}
 		rest = rest[n:]
 	}
-	if len(rest) > 0 && (v.conn == nil || !bytes.HasPrefix(v.conn.sent[v.at:], rest)) {
-		c.world.Fail("byte equality", "client %d got %.200q at its end, which its server did not send", c.id, rest)
-		return
+	v.end(v.rest(rest))
+}
+
+// rest looks at half a line at the end, and says whether it is the server's.
+func (v *verdict) rest(rest []byte) (torn bool) {
+	c := v.client
+	switch {
+	case len(rest) == 0:
+	case v.conn != nil && bytes.HasPrefix(v.conn.sent[v.at:], rest):
+		v.at += len(rest)
+		return true
+	case v.told < len(v.refused) && c.how != farewellEnd && strings.HasPrefix(refusal(c.script.lines[v.refused[v.told]]), string(rest)):
+		// It left while it was told.
+	default:
+		c.world.Fail("byte equality", "client %d got %.200q at its end, which nobody said", c.id, rest)
 	}
-	v.at += len(rest)
-	v.end(len(rest) > 0)
+	return false
 }
 
 // line finds out who said a line.
@@ -121,6 +133,8 @@ func (v *verdict) end(torn bool) {
 		w.Fail("end", "client %d was closed without a reason; it had %d of %d lines", c.id, c.heard, len(c.script.lines))
 	case whole && v.at < v.conn.crossed:
 		w.Fail("loss", "client %d was closed (%s) with %d of the %d bytes that its server had said", c.id, why, v.at, v.conn.crossed)
+	case why == "drain" && !w.Cut && v.conn != nil && !v.conn.faulty && v.conn.how == farewellDone && v.at < len(v.conn.sent):
+		w.Fail("drain", "client %d got %d of the %d bytes that its server had said when it was drained", c.id, v.at, len(v.conn.sent))
 	case why == "all said" && (v.at < len(v.conn.sent) || v.told < len(v.refused) || v.conn.got < len(c.script.forward)):
 		w.Fail("loss", "client %d ended its side and got %d of %d bytes and %d of %d refusals; its server got %d of %d bytes", c.id,
 			v.at, len(v.conn.sent), v.told, len(v.refused), v.conn.got, len(c.script.forward))
@@ -136,10 +150,12 @@ func (v *verdict) reason() (why string, whole bool) {
 	switch {
 	case v.told > 0 && c.script.lines[v.refused[v.told-1]].long:
 		return "line too long", false
-	case w.Draining:
-		return "drain", false
 	case c.timedOut():
 		return "timeout", false
+	case w.Draining:
+		return "drain", false
+	case v.conn == nil && c.ended && len(c.script.forward) == 0 && v.told == len(v.refused):
+		return "nothing was for the server", false
 	case v.conn == nil && (c.sent == 0 || w.unreachable()):
 		return "no server", false
 	case v.conn == nil:
@@ -159,23 +175,37 @@ func (v *verdict) reason() (why string, whole bool) {
 // unfair reports whether clients may have been turned away for want of something.
 func (w *World) unfair() bool { return w.Unfair || w.Chaos.Happened[fake.RegisterFailed] > 0 }
 
-// unreachable reports whether a server could seem to be away.
+// unreachable reports whether every address could seem to be dead.
 func (w *World) unreachable() bool {
 	h := &w.Chaos.Happened
-	return w.unfair() || w.Plan.Happened[Kill] > 0 || w.Plan.Happened[Stop] > 0 ||
-		h[fake.ConnectRefused]+h[fake.ConnectLost]+h[fake.ConnectSlow]+h[fake.NoPort]+h[fake.SelfConnect]+h[fake.Stall]+h[fake.RegisterFailed] > 0
+	if w.unfair() || h[fake.ConnectRefused]+h[fake.ConnectLost]+h[fake.ConnectSlow]+h[fake.NoPort]+h[fake.SelfConnect] > 0 || w.unheard() ||
+		h[fake.Exhausted] > 0 && len(w.Servers) > 1 { // a want at the second address is not waited for
+		return true
+	}
+	dead := 0
+	for _, s := range w.Servers {
+		if s.lost {
+			return true
+		}
+		if s.killed {
+			dead++
+		}
+	}
+	return dead == len(w.Servers)
+}
+
+// unheard reports whether the loop can have learnt too late of what had happened
+// in time: it stood still, and was then told bit by bit.
+func (w *World) unheard() bool {
+	return w.Chaos.Happened[fake.Stall] > 0 && w.Chaos.Happened[fake.SmallBatch] > 0
 }
 
 // timedOut reports whether a timeout can have ended the connection.
 func (c *Client) timedOut() bool {
-	r := &c.world.Rules
-	return r.Idle > 0 && (c.silence >= r.Idle || c.world.holdsBack()) || r.Line > 0 && c.linger >= r.Line || r.Write > 0 && c.world.holdsBack()
-}
-
-// holdsBack reports whether somebody may have left output untaken for long.
-func (w *World) holdsBack() bool {
-	h := &w.Plan.Happened
-	return h[SlowReader]+h[DeafReader]+h[Silence]+w.Chaos.Happened[fake.Stall] > 0
+	w, r := c.world, &c.world.Rules
+	noRoom := c.holdsBack || w.Chaos.Happened[fake.FullWrite]+w.Chaos.Happened[fake.ShortWrite] > 0
+	return r.Idle > 0 && (c.silence >= r.Idle || noRoom) || r.Line > 0 && c.linger >= r.Line || r.Write > 0 && noRoom ||
+		r.Idle+r.Line+r.Write > 0 && w.unheard()
 }
 
 func (v *verdict) mayBeReset() bool {

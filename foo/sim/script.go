@@ -67,7 +67,9 @@ func (w *World) write(client, n int) *script {
 			}
 			s.add([]byte(text+"\n"), line{reason: odd.reason})
 		case w.Rules.Direct && w.does(QuitWord):
-			s.add(fmt.Appendf(nil, "REQ %d %s\n", seq+1, [...]string{"QUIT", "quit", "Quit"}[w.Choices.Next(3)]), line{request: true, seq: seq + 1, quit: true})
+			seq = w.nextSeq(seq)
+			s.add(fmt.Appendf(nil, "REQ %d %s\n", seq, [...]string{"QUIT", "quit", "Quit"}[w.Choices.Next(3)]), line{request: true, seq: seq, quit: true})
+			s.stream = append(s.stream, behindQuit[:w.Choices.Next(len(behindQuit)+1)]...)
 			return s.finish(w)
 		case i > 0 && w.does(LongLine):
 			s.addLong(w, who)
@@ -116,6 +118,9 @@ func (s *script) addRequest(w *World, seq uint64, who string, i int) {
 		fill := w.Choices.Next(min(room, 24))
 		if w.Choices.Next(16+room/1024) == 15 {
 			fill = w.Choices.Next(room)
+		}
+		if fill > 0 && fill == room*3/4 {
+			fill = w.Rules.MaxLine - len(fmt.Sprintf(form, seq, data)) // to the brim
 		}
 		data = append(data, filler[:min(fill, len(filler))]...)
 	}

@@ -17,6 +17,8 @@ type Server struct {
 	addr    netip.AddrPort
 	listens *fake.Server // nil while it is dead
 	stopped bool
+	killed  bool // it was dead once
+	lost    bool // and connections died with it
 	conns   []*Conn
 }
 
@@ -26,7 +28,11 @@ func newServer(w *World, id int, addr netip.AddrPort) *Server {
 	s.acts(s.act)
 	s.listen()
 	if w.does(Kill) {
-		w.Kernel.After(w.within(w.Plan.Calm), s.kill)
+		if w.Choices.Next(3) == 2 {
+			s.kill() // dead from the start
+		} else {
+			w.Kernel.After(w.within(w.Plan.Calm), s.kill)
+		}
 	}
 	if w.does(Stop) {
 		w.Kernel.After(w.within(w.Plan.Calm), s.stop)
@@ -50,8 +56,9 @@ func (s *Server) kill() {
 		return
 	}
 	s.world.say("server %d is killed", s.id)
+	s.lost = s.lost || len(s.conns)+s.listens.Waiting() > 0
 	s.listens.Close()
-	s.listens = nil
+	s.listens, s.killed = nil, true
 	for _, c := range s.conns {
 		c.reset()
 	}

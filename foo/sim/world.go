@@ -35,6 +35,10 @@ type Rules struct {
 	// Direct: there is no server behind it, it answers by itself.
 	Direct bool
 	NAKs   bool // with Direct: any request may be refused at random
+	// With Direct: how much later each answer leaves, and how many bytes of a
+	// client a drain reads at least.
+	Delay     time.Duration
+	TurnBytes int
 }
 
 // Violation is what must never be.
@@ -56,11 +60,14 @@ type World struct {
 	Servers []*Server
 	// Draining: the thing under test was told to end.
 	Draining bool
+	// Cut: it ended before everybody had come to an end.
+	Cut bool
 	// Unfair is set where clients may be turned away for a reason that is not
 	// theirs: no descriptors, no memory for a registration.
 	Unfair bool
 
 	violation *Violation
+	drainAt   int64 // when it was told so
 	calm      bool
 	trace     func(format string, args ...any)
 }
@@ -138,6 +145,7 @@ func (w *World) Ended() bool {
 func (w *World) Drain() {
 	w.say("drain")
 	w.Draining = true
+	w.noteDrain()
 }
 
 // Judge looks at the whole run, after its end.

@@ -168,10 +168,23 @@ func (c *Chaos) beforeEvents(k *Kernel) {
 		k.Advance(stallMin + c.pause(stallMax-stallMin))
 	}
 	if c.strikes(Spurious) {
-		if n := k.table[c.Choices.Next(len(k.table))]; n != nil {
-			wake(n)
-		}
+		c.rumour(k)
 	}
+}
+
+// rumour wakes somebody for nothing. A connect that is under way may be told of as
+// OUT and HUP.
+func (c *Chaos) rumour(k *Kernel) {
+	n := k.table[c.Choices.Next(len(k.table))]
+	if n == nil {
+		return
+	}
+	if s, ok := n.(*stream); ok && s.state == streamConnecting && s.watch != nil {
+		s.watch.told = append(s.watch.told, poller.Event{Token: s.token, Mask: maskOut | maskHup})
+		s.told |= maskOut | maskHup
+		return
+	}
+	wake(n)
 }
 
 // laterRoom has a socket that said "full" tell of room in a while.
