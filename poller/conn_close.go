@@ -141,7 +141,7 @@ func (c *Conn) due() int64 {
 		}
 		add(c.stuck, int64(c.config.WriteTimeout))
 	case stateOpen:
-		if !c.paused { // who is not read cannot be blamed for silence
+		if c.isSilent() {
 			add(c.active, int64(c.config.IdleTimeout))
 			add(c.line, int64(c.config.LineTimeout))
 		}
@@ -163,9 +163,9 @@ func (c *Conn) Expire(now int64) {
 	case over(c.stuck, int64(c.config.WriteTimeout)):
 		c.die(Cause{Kind: CauseWriteTimeout})
 	case c.state != stateOpen:
-	case !c.paused && over(c.line, int64(c.config.LineTimeout)):
+	case c.isSilent() && over(c.line, int64(c.config.LineTimeout)):
 		c.expel(CauseLineTimeout)
-	case !c.paused && over(c.active, int64(c.config.IdleTimeout)):
+	case c.isSilent() && over(c.active, int64(c.config.IdleTimeout)):
 		c.expel(CauseIdleTimeout)
 	}
 	if c.timer != nil && !c.timer.Armed() {
@@ -174,6 +174,13 @@ func (c *Conn) Expire(now int64) {
 	if c.state < stateDead {
 		c.arm()
 	}
+}
+
+// isSilent reports whether the peer's silence is its own. Who is not read cannot
+// be blamed for it, and neither can who has more to read than one turn's budget:
+// when the loop itself stood still, that is all that came meanwhile.
+func (c *Conn) isSilent() bool {
+	return !c.paused && !(c.canRead && c.read <= readStopping)
 }
 
 // expel ends a connection that was read to its last byte: without output either

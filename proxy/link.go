@@ -65,7 +65,8 @@ func (s *session) dial() {
 }
 
 // dialNext tries the next address, after the one before was lost for the given
-// reason. Where there is none left, the last reason is given.
+// reason. Where there is none left, the last reason is given; where we are short
+// of something ourselves, that is, since the next address would not help.
 func (lk *link) dialNext(before poller.Cause) (why poller.Cause, ok bool) {
 	p, why := lk.proxy, before
 	for len(lk.untried) > 0 {
@@ -77,6 +78,9 @@ func (lk *link) dialNext(before poller.Cause) (why poller.Cause, ok bool) {
 			return why, true
 		}
 		why = poller.Cause{Kind: poller.CauseRefused, Errno: e}
+		if isShortage(e) {
+			break
+		}
 	}
 	return why, false
 }
