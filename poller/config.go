@@ -56,6 +56,11 @@ const (
 	// waiting: as many as it takes to hear of 20,000 descriptors.
 	judgePutOffMax = 40
 
+	// stallMin is how late the loop must be for its lateness to count as a stall,
+	// and how much longer than that those get who are judged next: a turn takes
+	// far less, and no timeout of a connection is worth a mistake of 100 ms.
+	stallMin = 100 * time.Millisecond
+
 	// spareTimersMax is how many timers of former connections are kept for the
 	// next ones (48 KiB): enough for a turn that closes and opens many.
 	spareTimersMax = 1024

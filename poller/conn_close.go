@@ -177,10 +177,18 @@ func (c *Conn) Expire(now int64) {
 }
 
 // isSilent reports whether the peer's silence is its own. Who is not read cannot
-// be blamed for it, and neither can who has more to read than one turn's budget:
-// when the loop itself stood still, that is all that came meanwhile.
+// be blamed for it. Neither can who has more to read than one turn's budget, nor
+// who is about to get something: when the loop itself stood still, that is all
+// that came meanwhile.
 func (c *Conn) isSilent() bool {
-	return !c.paused && !(c.canRead && c.read <= readStopping)
+	return !c.paused && !c.isDirty && !(c.canRead && c.read <= readStopping)
+}
+
+// judgeAgain arms the timer for a silence that may begin now.
+func (c *Conn) judgeAgain() {
+	if c.config.IdleTimeout > 0 || c.config.LineTimeout > 0 {
+		c.arm()
+	}
 }
 
 // expel ends a connection that was read to its last byte: without output either
@@ -191,6 +199,16 @@ func (c *Conn) expel(why CauseKind) {
 		return
 	}
 	c.closeFor(why)
+}
+
+// forgive moves whatever the connection is judged by, by the time that the loop
+// stood still.
+func (c *Conn) forgive(stood int64) {
+	for _, from := range [...]*int64{&c.active, &c.line, &c.stuck, &c.since} {
+		if *from > 0 {
+			*from = min(*from+stood, c.loop.now)
+		}
+	}
 }
 
 func (c *Conn) returnTimer() {

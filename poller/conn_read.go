@@ -112,9 +112,7 @@ func (c *Conn) readLines() {
 	if c.read == readStopped && c.state == stateOpen && c.inLines == 0 {
 		c.finishReading(readMuted)
 	}
-	if c.config.IdleTimeout > 0 || c.config.LineTimeout > 0 {
-		c.arm() // the last byte was read, so silence counts again
-	}
+	c.judgeAgain()
 }
 
 func (c *Conn) mayRead() bool {

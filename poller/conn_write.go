@@ -135,6 +135,7 @@ func (c *Conn) flushOutput() {
 		c.lingerFromNow()
 	}
 	c.callOnRoom()
+	c.judgeAgain()
 	if c.canProgress() {
 		c.loop.enqueue(c)
 	}

@@ -69,7 +69,7 @@ func (ln *Listener) Pause() { ln.paused = true }
 
 // Resume goes on accepting, and looks into the queue at once.
 func (ln *Listener) Resume() {
-	if ln.paused {
+	if ln.paused && !ln.closed {
 		ln.paused = false
 		ln.look()
 	}

@@ -150,6 +150,7 @@ func (l *Loop) Turn(until int64) {
 		l.mailWaits = l.mailbox.drain(mailPerTurn)
 	}
 	l.serveReady()
+	l.forgive()
 	l.judge(n == len(l.events))
 	l.flushDirty()
 	l.freeDead()
@@ -200,6 +201,22 @@ func (l *Loop) serveReady() {
 		l.served[i] = nil
 		*p.inQueue() = false
 		p.serve()
+	}
+}
+
+// forgive takes a time in which the process stood still off everybody's account.
+// A timer that is far overdue means that the loop was late, not its peer: what
+// they did meanwhile may still be told, or have no time of its own. A look at
+// the clock cannot say that, since a process may be stopped anywhere.
+func (l *Loop) forgive() {
+	late := l.now - l.timers.next()
+	if late < int64(stallMin) {
+		return
+	}
+	for i := range l.slots.table {
+		if c, ok := l.slots.table[i].owner.(*Conn); ok {
+			c.forgive(late + int64(stallMin))
+		}
 	}
 }
 

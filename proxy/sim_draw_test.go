@@ -24,7 +24,9 @@ type simOptions struct {
 	config  Config
 	clients int
 	servers int // addresses of the one server
-	drains  bool
+	// firstDead: nobody listens at the first of two addresses before the calm.
+	firstDead bool
+	drains    bool
 }
 
 // drawOptions draws a configuration. The boring one is that of the command.
@@ -33,12 +35,25 @@ func drawOptions(w *sim.World) (o simOptions) {
 	o.config = DefaultConfig()
 	o.clients, o.servers = 1+c.Next(5), 1
 	if c.Chance(300) {
-		o.servers = 2
+		o.servers, o.firstDead = 2, c.Chance(300)
 	}
 	pick := func(values ...int) int { return values[c.Next(len(values))] }
 	client := &o.config.Client
-	o.config.Strict = c.Chance(300)
-	o.config.MaxOutstanding = pick(DefaultMaxOutstanding, DefaultMaxOutstanding, 1, 3, 20)
+	o.config.Strict = c.Chance(400)
+	o.config.MaxOutstanding = pick(DefaultMaxOutstanding, DefaultMaxOutstanding, DefaultMaxOutstanding, 1, 3, 20)
+	o.config.MaxConns = pick(0, 0, 0, 1, 3)
+	o.config.MaxMemory = pick(DefaultMaxMemory, DefaultMaxMemory, DefaultMaxMemory, 6<<10, 40<<10)
+	client.MaxLine = pick(64<<10, 128, 128, 200, 1024, 5000)
+	client.HighMark = max(client.MaxLine, pick(64<<10, 300, 300, 300, 4096, 9000))
+	// Small buffers in the kernel, so that output waits here.
+	o.config.Socket.NotSentLowat = pick(16<<10, 64, 64, 1000)
+	if w.Plan.Rates[sim.DeafReader] > 0 && c.Chance(250) {
+		// Bad lines without end from clients that do not listen: refusals are
+		// output, too.
+		o.config.Strict, o.config.MaxOutstanding = true, DefaultMaxOutstanding
+		client.MaxLine, client.HighMark, o.config.Socket.NotSentLowat = 128, 300, 64
+		w.Plan.Rates[sim.OddLine], w.Plan.Rates[sim.DeafReader] = 900, 900
+	}
 	if o.config.Strict {
 		// A refusal waits behind the requests before it, also behind one that its
 		// server never answers.
@@ -49,15 +64,9 @@ func drawOptions(w *sim.World) (o simOptions) {
 		// refusal of a long line waits behind them.
 		o.config.MaxOutstanding, w.Plan.Rates[sim.LongLine] = DefaultMaxOutstanding, 0
 	}
-	o.config.MaxConns = pick(0, 0, 0, 1, 3)
-	o.config.MaxMemory = pick(DefaultMaxMemory, DefaultMaxMemory, DefaultMaxMemory, 6<<10, 40<<10)
-	client.MaxLine = pick(64<<10, 64<<10, 128, 200, 1024, 5000)
-	client.HighMark = max(client.MaxLine, pick(64<<10, 64<<10, 300, 4096, 9000))
 	client.LowMark = client.HighMark / pick(2, 2, 1, 50)
 	client.TurnBytes = max(pick(64<<10, 64<<10, 16, 300), client.MaxLine/16)
 	client.TurnLines = pick(256, 256, 1, 5)
-	// Small buffers in the kernel, so that output waits here.
-	o.config.Socket.NotSentLowat = pick(16<<10, 16<<10, 64, 1000)
 	client.ReadToEAGAIN = c.Chance(250)
 	if c.Chance(200) {
 		client.LingerTimeout = 50 * time.Millisecond

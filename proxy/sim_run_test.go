@@ -30,6 +30,9 @@ const (
 	// simWastedPerConn is how many reads of a connection may come too early: one
 	// when a drain looks once more, one after a failed write, one to spare.
 	simWastedPerConn = 3
+	// simMailTurns is how many turns a message may wait: a wait that tells little,
+	// in any order, may tell of the mailbox late.
+	simMailTurns = 50
 	// simRestFixed is what a proxy at rest has open: its listener and its eventfd.
 	simRestFixed = 2
 )
@@ -96,24 +99,42 @@ func (s *simulation) open() {
 	for range s.servers {
 		addrs = append(addrs, w.AddServer(anyLoopback).Addr())
 	}
-	rates := w.Chaos.Rates
-	w.Chaos.Calm() // a proxy that cannot even start is another test's
-	p, err := New(s.sys, Server{Name: "the server", Addrs: addrs}, s.config)
-	if err == nil {
-		s.addr, err = p.Listen(anyLoopback)
+	if s.firstDead {
+		w.Servers[0].Die()
 	}
-	if err != nil {
-		panic(err)
+	server := Server{Name: "the server", Addrs: addrs}
+	if err := s.start(server); err != nil {
+		if open := w.Kernel.Open(); open != 0 {
+			w.Fail("resources", "%d descriptors are left of a proxy that could not start", open)
+		}
+		rates := w.Chaos.Rates
+		w.Chaos.Calm()
+		if err := s.start(server); err != nil {
+			panic(err)
+		}
+		w.Chaos.Rates = rates
 	}
-	w.Chaos.Rates = rates
-	s.proxy = p
-	p.loop.OnTurn(s.endTurn)
+	s.proxy.loop.OnTurn(s.endTurn)
 	for range s.clients {
 		w.AddClient(s.addr)
 	}
 	s.calmAt = w.Kernel.Now() + int64(w.Plan.Calm)
 	s.endAt = s.calmAt + int64(simCalmMax)
 	s.operate()
+}
+
+// start makes the proxy and its listener, or leaves nothing behind.
+func (s *simulation) start(server Server) error {
+	p, err := New(s.sys, server, s.config)
+	if err != nil {
+		return err
+	}
+	if s.addr, err = p.Listen(anyLoopback); err != nil {
+		p.loop.Shut()
+		return err
+	}
+	s.proxy = p
+	return nil
 }
 
 // turns makes turns until nothing is left to do, or until something is wrong.
@@ -159,7 +180,7 @@ func (s *simulation) endTurn(now int64) {
 	}
 	s.checkSpin(now)
 	s.checkCaps()
-	if s.read < s.posted && p.loop.Turns() > s.postedAt+2 {
+	if s.read < s.posted && p.loop.Turns() > s.postedAt+simMailTurns {
 		w.Fail("mailbox", "message %d of %d was not read", s.read, s.posted)
 	}
 }

@@ -94,10 +94,12 @@ func (g *stage) settle() {
 	g.ok(g.proxy.checkRest())
 }
 
-// pass lets time pass, and the loop do what that brings.
+// pass lets time pass while the loop waits, and does what that brings.
 func (g *stage) pass(d time.Duration) {
 	g.t.Helper()
-	g.kernel.Advance(d)
+	for end := g.kernel.Now() + int64(d); g.kernel.Now() < end; {
+		g.proxy.loop.Turn(end)
+	}
 	g.settle()
 }
 

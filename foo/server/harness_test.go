@@ -240,10 +240,12 @@ func (s *stepped) settle() {
 	}
 }
 
-// after lets time pass and the server do all it can then.
+// after lets time pass while the server waits, and it does all it can then.
 func (s *stepped) after(d time.Duration) {
 	s.t.Helper()
-	s.kernel.Advance(d)
+	for end := s.kernel.Now() + int64(d); s.kernel.Now() < end; {
+		s.loop.Turn(end)
+	}
 	s.settle()
 }
 

@@ -53,6 +53,8 @@ type Client struct {
 	quietEnd   int64 // when it is over
 	urgentAt   int   // behind this byte; -1: never
 
+	since   int64         // when it connected
+	until   int64         // when it was over
 	moved   int64         // when it last sent a byte, or one reached it
 	silence time.Duration // the longest time in which neither happened
 	begun   int64         // when it sent the first byte of a line it has not ended
@@ -66,15 +68,17 @@ func newClient(w *World, id int, addr netip.AddrPort) *Client {
 	c.acts(c.act)
 	n := 1 + w.Choices.Next(8)
 	if w.Choices.Next(4) > 0 {
-		n += w.Choices.Next(48)
+		n += w.Choices.Next(80)
 	}
 	c.script = w.write(id, n)
-	c.depth = 1 + w.Choices.Next(1<<w.Choices.Next(6))
+	c.depth = 1 + w.Choices.Next(1<<w.Choices.Next(8))
 	if w.does(Cut) {
 		c.cut = 1000
 	}
 	c.slow, c.deaf = w.does(SlowReader), w.does(DeafReader)
-	c.holdsBack = c.slow || c.deaf
+	if c.holdsBack = c.slow || c.deaf; c.holdsBack && w.Choices.Next(2) == 1 {
+		c.depth = len(c.script.lines)
+	}
 	c.closes = c.script.fragment || w.does(HalfClose)
 	switch {
 	case w.does(Leave):
@@ -112,9 +116,9 @@ func (c *Client) connect() {
 	c.peer = w.Kernel.Dial(c.addr)
 	w.say("client %d connects from %v with %d lines, depth %d", c.id, c.peer.Addr(), len(c.script.lines), c.depth)
 	if c.slow || c.deaf {
-		c.peer.SetWindow(1 + w.Choices.Next(2048))
+		c.peer.SetWindow(1 << w.Choices.Next(10))
 	}
-	c.moved = w.Kernel.Now()
+	c.since, c.moved = w.Kernel.Now(), w.Kernel.Now()
 	c.peer.OnNews(func() {
 		c.note(1)
 		c.plan(c.world.pause())
@@ -160,20 +164,27 @@ func (c *Client) leave() {
 
 func (c *Client) end(how farewell) {
 	c.note(0)
-	c.over, c.how, c.direct.overAt = true, how, c.world.Kernel.Now()
+	c.over, c.how, c.until = true, how, c.world.Kernel.Now()
 	c.peer.OnNews(nil)
 }
 
 // note keeps the times by which timeouts are judged.
 func (c *Client) note(bytes int) {
 	now := c.world.Kernel.Now()
-	c.silence = max(c.silence, time.Duration(now-c.moved))
+	c.silence = max(c.silence, c.took(c.moved))
 	if bytes > 0 {
 		c.moved = now
 	}
 	if c.begun > 0 {
-		c.linger = max(c.linger, time.Duration(now-c.begun))
+		c.linger = max(c.linger, c.took(c.begun))
 	}
+}
+
+// took is the time since a moment, without that in which the thing under test
+// stood still: nobody is to be blamed for that.
+func (c *Client) took(since int64) time.Duration {
+	now := c.world.Kernel.Now()
+	return time.Duration(now-since) - c.world.Chaos.Stood(since, now)
 }
 
 // receive takes what has come, and says whether it would take more.

@@ -1,18 +1,83 @@
 // direct.go owns the verdict on a server that answers by itself: each line has
-// one right answer, in the order of the lines.
+// one right answer, in the order of the lines and not before its time.
 
 package sim
 
 import (
 	"bytes"
 	"fmt"
+	"time"
+
+	"fooproxy/poller/fake"
 )
+
+// behindQuit is what nobody must take, since it comes behind a client's QUIT.
+const behindQuit = "REQ 1 behind\nREQ 2\n"
+
+// directNotes is what a client keeps for this verdict.
+type directNotes struct {
+	sentAt []int64 // when each whole line had been sent
+	owed   int     // lines that must be answered although the server ends
+	told   int     // whole answers to lines that came
+}
+
+// noteSent notes that so many lines more are sent whole.
+func (c *Client) noteSent(lines int) {
+	for range lines {
+		c.direct.sentAt = append(c.direct.sentAt, c.world.Kernel.Now())
+	}
+}
+
+// endsBySelf reports whether the server ends the connection behind the script's
+// last line.
+func (s *script) endsBySelf() bool {
+	last := s.lines[len(s.lines)-1]
+	return last.quit || last.long
+}
+
+// awaitsEnd reports whether the client leaves the end to the server.
+func (c *Client) awaitsEnd() bool {
+	return c.world.Rules.Direct && !c.closes && c.script.endsBySelf()
+}
+
+// checkAnswerTimes looks at the last answer that has begun to come: its line was
+// said, and so long ago. Those before it are older.
+func (c *Client) checkAnswerTimes() {
+	w, last := c.world, c.heard
+	if c.got[len(c.got)-1] == '\n' {
+		last--
+	}
+	// Whether there are too many is judged at the end; a line that is too long may
+	// be refused before it is whole.
+	if !w.Rules.Direct || last >= len(c.script.lines) || c.script.lines[last].long {
+		return
+	}
+	if last >= c.lines {
+		w.Fail("no invention", "client %d got the answer to line %d, of which it has not sent all", c.id, last)
+		return
+	}
+	if after := time.Duration(w.Kernel.Now() - c.direct.sentAt[last]); after < w.Rules.Delay {
+		w.Fail("delay", "client %d got the answer to line %d after %v, not %v", c.id, last, after, w.Rules.Delay)
+	}
+}
+
+// noteDrain notes what the server owes when it is told to end: the answers to
+// what has reached its kernel by now, up to what a drain reads at least.
+func (w *World) noteDrain() {
+	w.drainAt = w.Kernel.Now()
+	for _, c := range w.Clients {
+		if c.peer == nil || c.over || !c.peer.Connected() {
+			continue
+		}
+		arrived := c.sent - c.peer.Unsent()
+		c.direct.owed = c.script.whole(0, min(arrived, arrived-c.peer.Unread()+w.Rules.TurnBytes))
+	}
+}
 
 // judgeDirect compares what a client got with the right answers to its script.
 func (c *Client) judgeDirect() {
 	w := c.world
-	rest := c.got
-	told := 0
+	rest, told := c.got, 0
 	for ; told < len(c.script.lines) && len(rest) > 0; told++ {
 		n, ok := matchAnswer(rest, c.script.lines[told], w.Rules.NAKs)
 		if !ok {
@@ -25,7 +90,11 @@ func (c *Client) judgeDirect() {
 		w.Fail("no invention", "client %d got %.200q behind all answers", c.id, rest)
 		return
 	}
-	c.judgeDirectEnd(told)
+	if len(c.got) > 0 && c.got[len(c.got)-1] != '\n' {
+		told--
+	}
+	c.direct.told = told
+	c.judgeDirectEnd()
 }
 
 // matchAnswer says how many bytes at the front of got answer a line. A piece of
@@ -54,22 +123,94 @@ func rightAnswer(l line) string {
 	return fmt.Sprintf("ACK %d %s\n", l.seq, l.data)
 }
 
-// judgeDirectEnd looks at how the connection ended after so many answers.
-func (c *Client) judgeDirectEnd(told int) {
-	w, lines := c.world, c.script.lines
+// judgeDirectEnd looks at how the connection ended.
+func (c *Client) judgeDirectEnd() {
+	w, told, lines := c.world, c.direct.told, len(c.script.lines)
 	whole := len(c.got) == 0 || c.got[len(c.got)-1] == '\n'
-	last := len(lines) > 0 && (lines[len(lines)-1].long || lines[len(lines)-1].quit)
 	switch {
-	case c.how == farewellReset && !(c.peer.GivenUp() || w.Draining || w.unfair() || c.timedOut() || c.silence >= w.Rules.Linger):
+	case w.unfair() || c.cutByDrain():
+	case c.how == farewellReset && !(c.peer.GivenUp() || c.turnedAway() || c.timedOut() || c.silence >= w.Rules.Linger):
 		w.Fail("end", "client %d was reset without a reason", c.id)
-	case c.how != farewellEnd || w.Draining && whole || w.unfair():
+	case c.how != farewellEnd:
+	case told == lines && (c.script.endsBySelf() || c.ended):
+	case c.timedOut():
 	case !whole:
 		w.Fail("loss", "client %d was closed in the middle of an answer", c.id)
-	case told == len(lines) && (last || c.ended):
-	case c.timedOut():
-	case c.ended || last && c.lines == len(lines):
-		w.Fail("loss", "client %d was closed with %d of %d answers", c.id, told, len(lines))
-	default:
-		w.Fail("end", "client %d was closed without a reason after %d of %d answers", c.id, told, len(lines))
+	case c.ended && !w.Draining || c.script.endsBySelf() && c.lines == lines && !w.Draining:
+		w.Fail("loss", "client %d was closed with %d of %d answers", c.id, told, lines)
+	case !w.Draining:
+		w.Fail("end", "client %d was closed without a reason after %d of %d answers", c.id, told, lines)
+	case told < c.direct.owed:
+		w.Fail("drain", "client %d was closed with %d of %d answers, and %d lines had come before the drain", c.id, told, lines, c.direct.owed)
 	}
+}
+
+// turnedAway reports whether a drain found no place for a client: it came behind
+// the drain, or a descriptor was wanting, and a drain does not wait for one.
+func (c *Client) turnedAway() bool {
+	w := c.world
+	return w.Draining && (c.refused() || len(c.got) == 0 && w.Chaos.Happened[fake.Exhausted] > 0)
+}
+
+// cutByDrain reports whether the time of a drain was over before the connection
+// was.
+func (c *Client) cutByDrain() bool {
+	w := c.world
+	return w.Draining && c.until >= w.drainAt+int64(w.Rules.Drain)
+}
+
+// DirectTotals is what must have been counted where every client stayed to its
+// end.
+type DirectTotals struct {
+	Requests, BadData, Invalid, ACKs, NAKs int
+	Quits                                  int // of the requests
+	BytesIn, BytesOut                      int // BytesIn is -1 where a line was too long
+}
+
+// DirectTotals counts what was said. exact is false where a client left, or was
+// left, before all was said. It is to be asked after Judge.
+func (w *World) DirectTotals() (t DirectTotals, exact bool) {
+	long := false
+	for _, c := range w.Clients {
+		if c.how != farewellDone && c.how != farewellEnd || c.direct.told < len(c.script.lines) || w.Draining {
+			return t, false
+		}
+		s := c.script
+		for _, l := range s.lines {
+			switch {
+			case !l.request:
+				t.Invalid++
+			case l.reason != "":
+				t.BadData++
+				fallthrough
+			default:
+				t.Requests++
+			}
+			if l.quit {
+				t.Quits++
+			}
+			long = long || l.long
+		}
+		t.BytesIn += s.lines[len(s.lines)-1].end
+		if s.fragment {
+			t.Invalid++
+			t.BytesIn = t.BytesIn - s.lines[len(s.lines)-1].end + len(s.stream)
+		}
+		t.BytesOut += len(c.got)
+		t.ACKs += countPrefix(c.got, "ACK ")
+		t.NAKs += countPrefix(c.got, "NAK ")
+	}
+	if long {
+		t.BytesIn = -1
+	}
+	return t, true
+}
+
+func countPrefix(lines []byte, word string) (n int) {
+	for line := range bytes.Lines(lines) {
+		if bytes.HasPrefix(line, []byte(word)) {
+			n++
+		}
+	}
+	return n
 }

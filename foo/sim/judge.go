@@ -56,7 +56,7 @@ func (v *verdict) rest(rest []byte) (torn bool) {
 	case v.conn != nil && bytes.HasPrefix(v.conn.sent[v.at:], rest):
 		v.at += len(rest)
 		return true
-	case v.told < len(v.refused) && c.how != farewellEnd && strings.HasPrefix(refusal(c.script.lines[v.refused[v.told]]), string(rest)):
+	case v.told < len(v.refused) && (c.how != farewellEnd || c.timedOut()) && strings.HasPrefix(refusal(c.script.lines[v.refused[v.told]]), string(rest)):
 		// It left while it was told.
 	default:
 		c.world.Fail("byte equality", "client %d got %.200q at its end, which nobody said", c.id, rest)
@@ -156,7 +156,7 @@ func (v *verdict) reason() (why string, whole bool) {
 		return "drain", false
 	case v.conn == nil && c.ended && len(c.script.forward) == 0 && v.told == len(v.refused):
 		return "nothing was for the server", false
-	case v.conn == nil && (c.sent == 0 || w.unreachable()):
+	case v.conn == nil && (c.sent == 0 || c.unreachable()):
 		return "no server", false
 	case v.conn == nil:
 		return "", false
@@ -166,7 +166,7 @@ func (v *verdict) reason() (why string, whole bool) {
 		return "all said", true
 	case v.conn.over && v.conn.how != farewellDone && v.conn.how != farewellReset:
 		return "server ended", true
-	case v.conn.how == farewellReset && w.unreachable():
+	case v.conn.how == farewellReset && c.unreachable():
 		return "server lost", false
 	}
 	return "", false
@@ -175,37 +175,29 @@ func (v *verdict) reason() (why string, whole bool) {
 // unfair reports whether clients may have been turned away for want of something.
 func (w *World) unfair() bool { return w.Unfair || w.Chaos.Happened[fake.RegisterFailed] > 0 }
 
-// unreachable reports whether every address could seem to be dead.
-func (w *World) unreachable() bool {
-	h := &w.Chaos.Happened
-	if w.unfair() || h[fake.ConnectRefused]+h[fake.ConnectLost]+h[fake.ConnectSlow]+h[fake.NoPort]+h[fake.SelfConnect] > 0 || w.unheard() ||
+// unreachable reports whether every address could seem to be dead to a client.
+func (c *Client) unreachable() bool {
+	w, h := c.world, &c.world.Chaos.Happened
+	if w.unfair() || h[fake.ConnectRefused]+h[fake.ConnectLost]+h[fake.ConnectSlow]+h[fake.NoPort]+h[fake.SelfConnect] > 0 ||
 		h[fake.Exhausted] > 0 && len(w.Servers) > 1 { // a want at the second address is not waited for
 		return true
 	}
-	dead := 0
+	alive := false
 	for _, s := range w.Servers {
-		if s.lost {
+		dead, lost := s.downWithin(c.since, c.until)
+		if lost {
 			return true
 		}
-		if s.killed {
-			dead++
-		}
+		alive = alive || !dead
 	}
-	return dead == len(w.Servers)
-}
-
-// unheard reports whether the loop can have learnt too late of what had happened
-// in time: it stood still, and was then told bit by bit.
-func (w *World) unheard() bool {
-	return w.Chaos.Happened[fake.Stall] > 0 && w.Chaos.Happened[fake.SmallBatch] > 0
+	return !alive
 }
 
 // timedOut reports whether a timeout can have ended the connection.
 func (c *Client) timedOut() bool {
 	w, r := c.world, &c.world.Rules
 	noRoom := c.holdsBack || w.Chaos.Happened[fake.FullWrite]+w.Chaos.Happened[fake.ShortWrite] > 0
-	return r.Idle > 0 && (c.silence >= r.Idle || noRoom) || r.Line > 0 && c.linger >= r.Line || r.Write > 0 && noRoom ||
-		r.Idle+r.Line+r.Write > 0 && w.unheard()
+	return r.Idle > 0 && (c.silence >= r.Idle || noRoom) || r.Line > 0 && c.linger >= r.Line || r.Write > 0 && noRoom
 }
 
 func (v *verdict) mayBeReset() bool {
@@ -249,7 +241,7 @@ type Totals struct {
 // before all was said, or a server said what it should not.
 func (w *World) Totals() (t Totals, exact bool) {
 	for _, c := range w.Clients {
-		if c.how != farewellDone && (c.how != farewellEnd || !c.ended || c.conn == nil || c.conn.how != farewellDone) || c.conn == nil || c.conn.faulty || c.conn.uncounted {
+		if c.how != farewellDone && (c.how != farewellEnd || !c.ended || c.conn == nil || c.conn.how != farewellDone) || c.conn == nil || c.conn.faulty || c.conn.uncounted || c.timedOut() {
 			return t, false
 		}
 		for _, l := range c.script.lines {

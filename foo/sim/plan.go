@@ -69,8 +69,8 @@ type Plan struct {
 type drawing struct{ runs, low, high int }
 
 var mischiefDrawings = [MischiefCount]drawing{
-	Cut: {500, 100, 900}, SlowReader: {150, 200, 800}, DeafReader: {120, 100, 600}, HalfClose: {400, 200, 900}, Leave: {150, 100, 600},
-	Abort: {150, 100, 600}, OddLine: {200, 30, 400}, BadData: {150, 30, 300}, OddSeq: {150, 50, 400}, LongLine: {120, 100, 600},
+	Cut: {500, 100, 900}, SlowReader: {150, 200, 800}, DeafReader: {170, 200, 800}, HalfClose: {400, 200, 900}, Leave: {150, 100, 600},
+	Abort: {150, 100, 600}, OddLine: {250, 30, 900}, BadData: {150, 30, 300}, OddSeq: {150, 50, 400}, LongLine: {120, 100, 600},
 	Fragment: {150, 100, 600}, UrgentByte: {100, 200, 800}, Silence: {100, 200, 600}, LongReply: {120, 30, 400}, CutReply: {300, 100, 900}, SlowServer: {250, 100, 800},
 	SlowTaker: {120, 200, 800}, ServerNAK: {150, 50, 300}, NAKZero: {80, 20, 200}, WrongSeq: {80, 20, 200}, ExtraLine: {80, 20, 200},
 	Garbage: {80, 20, 200}, Reorder: {100, 50, 500}, TornReset: {100, 100, 500}, TornEnd: {80, 100, 500}, CloseEarly: {120, 100, 500},
@@ -79,8 +79,8 @@ var mischiefDrawings = [MischiefCount]drawing{
 
 var misfortuneDrawings = [fake.MisfortuneCount]drawing{
 	fake.Interrupted: {200, 10, 200}, fake.ShortRead: {250, 100, 700}, fake.ShortWrite: {250, 50, 500}, fake.FullWrite: {150, 30, 300},
-	fake.SmallBatch: {200, 100, 700}, fake.Reordered: {300, 100, 700}, fake.LateWait: {250, 20, 300}, fake.Stall: {100, 5, 60},
-	fake.Spurious: {150, 20, 200}, fake.AcceptAborted: {70, 100, 300}, fake.Exhausted: {120, 50, 400}, fake.ConnectRefused: {100, 100, 500},
+	fake.SmallBatch: {200, 100, 700}, fake.Reordered: {300, 100, 700}, fake.LateWait: {250, 20, 300}, fake.Stall: {200, 20, 150},
+	fake.Spurious: {200, 50, 400}, fake.AcceptAborted: {70, 100, 300}, fake.Exhausted: {120, 50, 400}, fake.ConnectRefused: {100, 100, 500},
 	fake.ConnectSlow: {150, 200, 800}, fake.ConnectLost: {80, 100, 400}, fake.NoPort: {60, 100, 400}, fake.SelfConnect: {60, 100, 400},
 	fake.RegisterFailed: {60, 50, 300}, fake.Shared: {150, 200, 800},
 }

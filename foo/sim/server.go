@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"fooproxy/poller"
 	"fooproxy/poller/fake"
 )
 
@@ -17,9 +18,25 @@ type Server struct {
 	addr    netip.AddrPort
 	listens *fake.Server // nil while it is dead
 	stopped bool
-	killed  bool // it was dead once
-	lost    bool // and connections died with it
+	downs   []down
 	conns   []*Conn
+}
+
+// down is a time in which a server was dead.
+type down struct {
+	from, to int64
+	lost     bool // connections died with it
+}
+
+// downWithin tells whether the server was dead in that time, and whether
+// connections died in it.
+func (s *Server) downWithin(from, to int64) (dead, lost bool) {
+	for _, d := range s.downs {
+		if d.from <= to && d.to >= from {
+			dead, lost = true, lost || d.lost && d.from >= from
+		}
+	}
+	return dead, lost
 }
 
 func newServer(w *World, id int, addr netip.AddrPort) *Server {
@@ -29,7 +46,7 @@ func newServer(w *World, id int, addr netip.AddrPort) *Server {
 	s.listen()
 	if w.does(Kill) {
 		if w.Choices.Next(3) == 2 {
-			s.kill() // dead from the start
+			s.Die()
 		} else {
 			w.Kernel.After(w.within(w.Plan.Calm), s.kill)
 		}
@@ -49,25 +66,34 @@ func (s *Server) listen() {
 	s.listens.OnNews(func() { s.plan(s.world.pause()) })
 }
 
-// kill resets every connection, and refuses new ones until the server is started
-// again.
+// kill has the server die, and start again in a while. Every connection is reset,
+// and new ones are refused meanwhile.
 func (s *Server) kill() {
 	if s.listens == nil || s.world.calm {
 		return
 	}
+	s.Die()
+	s.world.Kernel.After(s.world.within(time.Second), s.start)
+}
+
+// Die has the server die now, until it is started again or the calm begins.
+func (s *Server) Die() {
+	if s.listens == nil {
+		return
+	}
 	s.world.say("server %d is killed", s.id)
-	s.lost = s.lost || len(s.conns)+s.listens.Waiting() > 0
+	s.downs = append(s.downs, down{from: s.world.Kernel.Now(), to: poller.Forever, lost: len(s.conns)+s.listens.Waiting() > 0})
 	s.listens.Close()
-	s.listens, s.killed = nil, true
+	s.listens = nil
 	for _, c := range s.conns {
 		c.reset()
 	}
-	s.world.Kernel.After(s.world.within(time.Second), s.start)
 }
 
 func (s *Server) start() {
 	if s.listens == nil {
 		s.world.say("server %d starts", s.id)
+		s.downs[len(s.downs)-1].to = s.world.Kernel.Now()
 		s.listen()
 	}
 }

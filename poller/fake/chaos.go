@@ -51,6 +51,16 @@ type Chaos struct {
 	Rates [MisfortuneCount]int
 	// Happened counts them.
 	Happened [MisfortuneCount]int
+
+	stalls [][2]int64 // from when to when each was
+}
+
+// Stood is how long the process stood still between two moments.
+func (c *Chaos) Stood(from, to int64) (d time.Duration) {
+	for _, s := range c.stalls {
+		d += time.Duration(max(0, min(to, s[1])-max(from, s[0])))
+	}
+	return d
 }
 
 // Unleash has c decide what the kernel does where it is free.
@@ -165,7 +175,9 @@ func (c *Chaos) beforeEvents(k *Kernel) {
 		k.Advance(c.pause(lateWaitMax))
 	}
 	if c.strikes(Stall) {
-		k.Advance(stallMin + c.pause(stallMax-stallMin))
+		c.stalls = append(c.stalls, [2]int64{k.Now(), poller.Forever})
+		k.Advance(stallMin + (stallMax-stallMin)*time.Duration(c.Choices.Next(8))/7)
+		c.stalls[len(c.stalls)-1][1] = k.Now()
 	}
 	if c.strikes(Spurious) {
 		c.rumour(k)
@@ -196,6 +208,7 @@ func (c *Chaos) laterRoom(k *Kernel, s *stream) {
 func (c *Chaos) share(k *Kernel, n node) {
 	if _, ok := n.(*stream); ok && c.strikes(Shared) {
 		n.base().refs++
+		k.After(c.pause(sharedMax), func() { wake(n) }) // its registration lives on as well
 		k.After(c.pause(sharedMax), func() { k.unref(n) })
 	}
 }

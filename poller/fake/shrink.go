@@ -41,7 +41,7 @@ func (s *shrinker) try(candidate []uint32) bool {
 func (s *shrinker) deleteStretches() (smaller bool) {
 	for size := len(s.best) / 2; size > 0; size /= 2 {
 		// From the end, where a deletion moves the fewest choices.
-		for at := len(s.best) - size; at >= 0; at -= size {
+		for at := len(s.best) - size; at >= 0 && s.left > 0; at -= size {
 			if at+size <= len(s.best) && s.try(slices.Concat(s.best[:at], s.best[at+size:])) {
 				smaller = true
 			}
@@ -52,7 +52,7 @@ func (s *shrinker) deleteStretches() (smaller bool) {
 
 // change tries to replace each choice that is not boring yet.
 func (s *shrinker) change(to func(uint32) uint32) (smaller bool) {
-	for at := 0; at < len(s.best); at++ {
+	for at := 0; at < len(s.best) && s.left > 0; at++ {
 		v := s.best[at]
 		if to(v) == v {
 			continue

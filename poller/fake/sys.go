@@ -104,10 +104,10 @@ func (s *Sys) collect(ev []poller.Event) (n int) {
 		s.ready = slices.Delete(s.ready, i, i+1)
 		f := who.base()
 		f.woken, f.fresh = false, true
-		if !f.named {
-			k.stale++
-		}
 		if m := who.mask(); m != 0 {
+			if !f.named {
+				k.stale++
+			}
 			f.told |= m
 			ev[n] = poller.Event{Token: f.token, Mask: m}
 			n++
