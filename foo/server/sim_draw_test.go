@@ -1,0 +1,129 @@
+// sim_draw_test.go owns what is drawn for a simulated run: how the server is
+// configured, and what its operator does to it.
+
+package server
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"fooproxy/foo/sim"
+	"fooproxy/stats"
+)
+
+const (
+	simDescriptors = 1024
+	// simStallSlack is how late a drain may end beyond its time: the process may
+	// stand still meanwhile.
+	simStallSlack = 5 * time.Second
+	simMails      = 6
+)
+
+// simOptions is what is drawn of the server and of its surroundings.
+type simOptions struct {
+	config    Config
+	clients   int
+	listeners int
+	drains    bool
+}
+
+// drawOptions draws a configuration. The boring one is that of the command.
+func drawOptions(w *sim.World) (o simOptions) {
+	c := w.Choices
+	o.config = DefaultConfig()
+	o.clients, o.listeners = 1+c.Next(5), 1
+	if c.Chance(150) {
+		o.listeners = 2
+	}
+	pick := func(values ...int) int { return values[c.Next(len(values))] }
+	conn := &o.config.Conn
+	o.config.MaxConns = pick(0, 0, 0, 1, 3)
+	conn.MaxLine = pick(64<<10, 64<<10, 128, 128, 200, 1024, 5000)
+	conn.HighMark = max(pick(64<<10, 64<<10, 1, 200, 300, 4096, 9000), conn.MaxLine/64)
+	conn.LowMark = conn.HighMark / pick(2, 2, 1, 50)
+	o.config.Socket.NotSentLowat = pick(16<<10, 16<<10, 64, 1000) // where the kernel takes little, output waits here
+	conn.TurnBytes = max(pick(64<<10, 64<<10, 16, 300), conn.MaxLine/16)
+	conn.TurnLines = pick(256, 256, 1, 5)
+	conn.ReadToEAGAIN = c.Chance(250)
+	conn.AbandonOnReset = !c.Chance(100)
+	if c.Chance(200) {
+		conn.LingerTimeout = 50 * time.Millisecond
+	}
+	for _, timeout := range []*time.Duration{&conn.IdleTimeout, &conn.LineTimeout, &conn.WriteTimeout} {
+		if c.Chance(100) {
+			*timeout = time.Duration(1+c.Next(40)) * 50 * time.Millisecond
+		}
+	}
+	delays := [...]time.Duration{0, 0, 0, 1, time.Millisecond, 20 * time.Millisecond, 300 * time.Millisecond}
+	o.config.Delay = delays[c.Next(len(delays))]
+	o.config.NakRate = [...]float64{0, 0, 0, 0.1, 1}[c.Next(5)]
+	if o.config.NakRate > 0 {
+		o.config.Random = rand.New(rand.NewPCG(uint64(c.Next(1<<16)), 0))
+	}
+	if o.drains = c.Chance(200); o.drains {
+		o.config.Drain = [...]time.Duration{DefaultDrain, DefaultDrain, 100 * time.Millisecond, 0}[c.Next(4)]
+	}
+	w.Rules = sim.Rules{Direct: true, MaxLine: conn.MaxLine, Idle: conn.IdleTimeout, Line: conn.LineTimeout, Write: conn.WriteTimeout,
+		Linger: conn.LingerTimeout, Drain: o.config.Drain, NAKs: o.config.NakRate > 0, Delay: o.config.Delay, TurnBytes: conn.TurnBytes}
+	return o
+}
+
+// operate plans what the operator does.
+func (s *simulation) operate() {
+	w, c := s.world, s.world.Choices
+	moment := func() time.Duration { return w.Plan.Calm * time.Duration(c.Next(256)) / 256 }
+	if c.Chance(300) {
+		w.Kernel.OnClearWake = func() {
+			if s.posted < simMails && c.Chance(300) {
+				s.mail()
+			}
+		}
+		for range 1 + c.Next(3) {
+			w.Kernel.After(moment(), s.mail)
+		}
+	}
+	if s.drains {
+		w.Kernel.After(moment(), s.drain)
+	}
+	if c.Chance(100) {
+		w.Unfair = true
+		w.Kernel.After(moment(), func() {
+			if !s.calm {
+				w.Kernel.SetLimit(c.Next(4))
+			}
+		})
+	}
+}
+
+// mail asks for the numbers, as a signal does.
+func (s *simulation) mail() {
+	number := s.posted
+	s.posted++
+	s.postedAt, s.postedDelays = s.server.loop.Turns(), s.delays()
+	err := s.server.loop.Mailbox().Post(func() {
+		if number != s.read {
+			s.world.Fail("mailbox", "message %d came as the %d-th", number, s.read)
+		}
+		s.read++
+		s.server.recorder.Fill(stats.NewSnapshot(), s.server.loop.Now())
+	})
+	if err != nil {
+		s.world.Fail("mailbox", "%v", err)
+	}
+}
+
+// drain is SIGTERM.
+func (s *simulation) drain() {
+	s.world.Drain()
+	s.drainedAt = s.world.Kernel.Now()
+	s.server.Drain()
+}
+
+// describe is a run in one line.
+func (o *simOptions) describe() string {
+	c := &o.config.Conn
+	return fmt.Sprintf("%d clients, %d listeners, max-conns %d, delay %v, nak-rate %v, drain %t in %v, max-line %d, high mark %d, low mark %d, turn %d bytes or %d lines, read to EAGAIN %t, abandon on reset %t, idle %v, line %v, write %v, linger %v",
+		o.clients, o.listeners, o.config.MaxConns, o.config.Delay, o.config.NakRate, o.drains, o.config.Drain, c.MaxLine, c.HighMark, c.LowMark,
+		c.TurnBytes, c.TurnLines, c.ReadToEAGAIN, c.AbandonOnReset, c.IdleTimeout, c.LineTimeout, c.WriteTimeout, c.LingerTimeout)
+}
