@@ -4,17 +4,14 @@
 package main
 
 import (
-	"bufio"
 	"io"
 	"net"
-	"strings"
-	"sync"
 	"testing"
 
 	"fooproxy/cmd/internal/proctest"
 )
 
-func TestMain(m *testing.M) { proctest.Main(m, main) }
+func TestMain(m *testing.M) { proctest.Main(m, proctest.OrEcho(orTurns)) }
 
 // start runs one on a port that the kernel picks, in front of the given server.
 func start(t *testing.T, server string, args ...string) *proctest.Process {
@@ -30,48 +27,9 @@ func atEnd(t *testing.T, c net.Conn) {
 	}
 }
 
-// startServer echoes lines as replies, on the standard library alone. Data of
-// "hold" gets no reply, a line of "bye" the end of the connection.
+// startServer echoes lines as replies. Data of "hold" gets no reply, a line of
+// "bye" the end of the connection.
 func startServer(t *testing.T) (addr string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var work sync.WaitGroup
-	work.Go(func() {
-		for {
-			c, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			work.Go(func() { echo(c) })
-		}
-	})
-	t.Cleanup(func() {
-		listener.Close()
-		work.Wait()
-	})
-	return listener.Addr().String()
-}
-
-func echo(c net.Conn) {
-	defer c.Close()
-	lines := bufio.NewScanner(c)
-	for lines.Scan() {
-		line := lines.Text()
-		switch {
-		case line == "bye":
-			return
-		case strings.HasSuffix(line, "hold"):
-			continue
-		case strings.HasPrefix(line, "REQ "):
-			line = "ACK " + line[4:]
-		default:
-			line = "NAK 0 unknown type"
-		}
-		if _, err := io.WriteString(c, line+"\n"); err != nil {
-			return
-		}
-	}
+	return proctest.StartEcho(t)
 }

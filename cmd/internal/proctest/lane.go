@@ -1,0 +1,205 @@
+package proctest
+
+// This file owns one connection of a load: it sends, and holds each reply against
+// the oldest request that has none. It does not know the other connections.
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// lane is one connection. Its goroutine allocates nothing once it runs.
+type lane struct {
+	load   *Load
+	conn   *net.TCPConn
+	number int
+	prefix []byte // of each payload: the load's name and the connection's number
+	bytes  int    // of a line
+	depth  int
+
+	sent, answered uint64      // Seq of the last request, and of the last one with a reply
+	sentAt         []time.Time // of request n at n modulo depth
+	in             []byte
+	filled         int // bytes of in
+	out, want      []byte
+
+	lock      sync.Mutex // guards what follows
+	window    window
+	lastReply time.Time
+	wrong     int
+	missing   int
+	lost      int
+	done      bool
+}
+
+// window is what a lane has seen since the last mark.
+type window struct {
+	latencies
+	replies, naks int
+	gap           time.Duration
+}
+
+func newLane(l *Load, conn *net.TCPConn, c LoadConfig, number int) *lane {
+	prefix := append([]byte(c.Name), '.')
+	prefix = append(strconv.AppendInt(prefix, int64(number), 10), '.')
+	return &lane{load: l, conn: conn, number: number, prefix: prefix, bytes: c.Bytes, depth: c.Depth,
+		sentAt: make([]time.Time, c.Depth), in: make([]byte, max(4<<10, 2*(c.Bytes+len(prefix)+64)))}
+}
+
+// begin has one request answered, so that the connection stands on both sides.
+func (a *lane) begin() error {
+	if err := a.conn.SetDeadline(time.Now().Add(Patience)); err != nil {
+		return err
+	}
+	if err := a.send(1); err != nil {
+		return err
+	}
+	for a.answered == 0 {
+		if err := a.receive(); err != nil {
+			return err
+		}
+	}
+	return a.conn.SetDeadline(time.Time{})
+}
+
+// run sends a request for each reply, until the load stops or somebody else ends
+// the connection. Replies that are on their way behind a write that failed still
+// count.
+func (a *lane) run() {
+	defer a.conn.Close()
+	var sending error
+	for {
+		if sending == nil && !a.load.stopping.Load() {
+			sending = a.send(a.depth - int(a.sent-a.answered))
+		}
+		if sending == nil && a.load.stopping.Load() && a.sent == a.answered {
+			a.finish()
+			return
+		}
+		if a.receive() != nil {
+			break
+		}
+	}
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.done = true
+	a.missing = int(a.sent - a.answered)
+	if !a.load.stopping.Load() || a.missing == 0 {
+		a.lost++
+	}
+}
+
+// finish ends a connection on which nothing is outstanding. Nothing more may come
+// but FIN.
+func (a *lane) finish() {
+	err := a.conn.CloseWrite()
+	for err == nil {
+		err = a.receive()
+	}
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.done = true
+	if !errors.Is(err, io.EOF) {
+		a.lost++
+	}
+	if a.filled > 0 {
+		a.wrong++ // an unfinished line
+	}
+}
+
+// hurry bounds how long the lane waits for what is outstanding.
+func (a *lane) hurry(until time.Time) {
+	_ = a.conn.SetReadDeadline(until) // it may have ended already
+}
+
+// send writes n requests at once.
+func (a *lane) send(n int) error {
+	if n <= 0 {
+		return nil
+	}
+	a.out = a.out[:0]
+	now := time.Now()
+	for range n {
+		a.sent++
+		a.sentAt[a.sent%uint64(a.depth)] = now
+		a.out = a.appendLine(a.out, "REQ ", a.sent)
+	}
+	_, err := a.conn.Write(a.out)
+	return err
+}
+
+// appendLine appends a line of the given request. Its payload names connection
+// and request, and is filled up to the length that the line shall have.
+func (a *lane) appendLine(dst []byte, kind string, seq uint64) []byte {
+	from := len(dst)
+	dst = append(dst, kind...)
+	dst = strconv.AppendUint(dst, seq, 10)
+	dst = append(dst, ' ')
+	dst = append(dst, a.prefix...)
+	dst = strconv.AppendUint(dst, seq, 10)
+	for len(dst)-from < a.bytes-1 {
+		dst = append(dst, '.')
+	}
+	return append(dst, '\n')
+}
+
+// receive reads once, and judges every whole line.
+func (a *lane) receive() error {
+	n, err := a.conn.Read(a.in[a.filled:])
+	now := time.Now()
+	a.filled += n
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	rest := a.in[:a.filled]
+	for {
+		end := bytes.IndexByte(rest, '\n') + 1
+		if end == 0 {
+			break
+		}
+		a.judge(rest[:end], now)
+		rest = rest[end:]
+	}
+	if len(rest) == len(a.in) {
+		a.wrong++ // longer than any reply
+		return io.ErrShortBuffer
+	}
+	a.filled = copy(a.in, rest)
+	return err
+}
+
+// judge holds a line against the oldest request without a reply. A wrong line
+// takes its place: where replies were lost, all behind them are wrong too.
+func (a *lane) judge(line []byte, now time.Time) {
+	a.window.replies++
+	if !a.lastReply.IsZero() {
+		a.window.gap = max(a.window.gap, now.Sub(a.lastReply))
+	}
+	a.lastReply = now
+	if a.answered == a.sent {
+		a.wrong++ // nobody has asked
+		return
+	}
+	a.answered++
+	a.window.add(now.Sub(a.sentAt[a.answered%uint64(a.depth)]))
+	a.want = a.appendLine(a.want[:0], "ACK ", a.answered)
+	switch {
+	case bytes.Equal(line, a.want):
+	case a.isNak(line):
+		a.window.naks++
+	default:
+		a.wrong++
+	}
+}
+
+// isNak reports whether a line is a NAK of the request just answered. Its reason
+// is its own.
+func (a *lane) isNak(line []byte) bool {
+	a.want = append(a.want[:0], "NAK "...)
+	a.want = append(strconv.AppendUint(a.want, a.answered, 10), ' ')
+	return bytes.HasPrefix(line, a.want)
+}
