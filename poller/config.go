@@ -18,6 +18,14 @@ const (
 	// price of a system call over a thousand short lines.
 	readBufferBytes = 64 << 10
 
+	// turnWorkMax bounds what all connections together may do in one turn, in
+	// lines; a KiB costs about as much as four of them, and so does being served
+	// at all. 16,384 are a few milliseconds: without a bound a thousand peers that
+	// send without end make a turn of 64 MiB.
+	turnWorkMax = 16 << 10
+	// workPerServe and workPerKiB are that price in lines.
+	workPerServe, workPerKiB = 4, 4
+
 	// callsPerServe caps the reads or writes that one connection makes in one
 	// turn whatever the kernel answers, so that a peer whose every byte costs a
 	// call cannot hold the loop.

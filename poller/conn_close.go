@@ -134,7 +134,9 @@ func (c *Conn) due() int64 {
 	}
 	switch c.state {
 	case stateConnecting:
-		add(c.since, int64(c.config.ConnectTimeout))
+		if !c.isTold() {
+			add(c.since, int64(c.config.ConnectTimeout))
+		}
 	case stateClosing:
 		if c.write != writeFinishing {
 			add(c.since, int64(c.config.LingerTimeout))
@@ -155,7 +157,7 @@ func (c *Conn) due() int64 {
 func (c *Conn) Expire(now int64) {
 	over := func(from, after int64) bool { return after > 0 && from > 0 && from+after <= now }
 	switch {
-	case c.state == stateConnecting && over(c.since, int64(c.config.ConnectTimeout)):
+	case c.state == stateConnecting && !c.isTold() && over(c.since, int64(c.config.ConnectTimeout)):
 		c.die(Cause{Kind: CauseConnectTimeout})
 	case c.state == stateClosing && c.write != writeFinishing && over(c.since, int64(c.config.LingerTimeout)):
 		c.die(Cause{Kind: c.why})
@@ -183,6 +185,10 @@ func (c *Conn) Expire(now int64) {
 func (c *Conn) isSilent() bool {
 	return !c.paused && !c.isDirty && !(c.canRead && c.read <= readStopping)
 }
+
+// isTold reports whether the kernel has said something of a dial that was not
+// looked at yet.
+func (c *Conn) isTold() bool { return c.canRead || c.canWrite }
 
 // judgeAgain arms the timer for a silence that may begin now.
 func (c *Conn) judgeAgain() {

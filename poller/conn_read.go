@@ -109,6 +109,7 @@ func (c *Conn) readLines() {
 		bytesLeft -= n
 		linesLeft -= c.accept(c.loop.scratch[:n], linesLeft)
 	}
+	c.loop.work += c.config.TurnLines - linesLeft + (c.config.TurnBytes-bytesLeft)/1024*workPerKiB
 	if c.read == readStopped && c.state == stateOpen && c.inLines == 0 {
 		c.finishReading(readMuted)
 	}

@@ -42,6 +42,7 @@ func (c *Conn) finishConnect() {
 	switch {
 	case e != 0:
 		c.canRead, c.canWrite = false, false // the next edge will say
+		c.arm()
 	case local == peer:
 		c.die(Cause{Kind: CauseRefused, Errno: syscall.ECONNREFUSED})
 	default:

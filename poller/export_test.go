@@ -9,6 +9,7 @@ import (
 
 const (
 	CallsPerServe    = callsPerServe
+	TurnWorkMax      = turnWorkMax
 	AcceptsPerTurn   = acceptsPerTurn
 	EventsPerWait    = eventsPerWait
 	JudgePutOffMax   = judgePutOffMax

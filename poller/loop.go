@@ -46,6 +46,7 @@ type Loop struct {
 	spareTimers   []*Timer
 	mailWaits     bool
 	putOff        int // turns since the timers were last looked at
+	work          int // what was done in this turn, in lines
 	stopped       bool
 	trimmer       Timer
 	conns         int
@@ -193,15 +194,30 @@ func (l *Loop) dequeue(p pollable) {
 	}
 }
 
-// serveReady serves everybody who is on the list now, once. Who is not done
-// goes to the back of the next turn's list.
+// serveReady serves everybody who is on the list now, once, as far as the turn's
+// work allows. Who is not done goes to the back of the next turn's list, who had
+// no turn to its front.
 func (l *Loop) serveReady() {
 	l.ready, l.served = l.served[:0], l.ready
+	l.work = 0
 	for i, p := range l.served {
+		if l.work >= turnWorkMax {
+			l.putBack(l.served[i:])
+			return
+		}
 		l.served[i] = nil
 		*p.inQueue() = false
+		l.work += workPerServe
 		p.serve()
 	}
+}
+
+// putBack puts those who had no turn at the front of the list, but for a listener
+// that was closed meanwhile.
+func (l *Loop) putBack(waiting []pollable) {
+	waiting = slices.DeleteFunc(waiting, func(p pollable) bool { return !*p.inQueue() })
+	l.ready = slices.Insert(l.ready, 0, waiting...)
+	clear(waiting)
 }
 
 // forgive takes a time in which the process stood still off everybody's account.

@@ -100,7 +100,7 @@ func TestWhoWaitsForADescriptorMayGo(t *testing.T) {
 		"drain is over": func(g *stage, client *fake.Peer) {
 			g.proxy.Drain()
 			g.settle()
-			g.kernel.SetLimit(0) // the other client has left, and its places with it
+			g.kernel.Limit = 0 // the other client leaves meanwhile, and its places with it
 			g.pass(DefaultDrain * 95 / 100)
 			g.ended(client)
 		},

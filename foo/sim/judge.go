@@ -197,7 +197,11 @@ func (c *Client) unreachable() bool {
 func (c *Client) timedOut() bool {
 	w, r := c.world, &c.world.Rules
 	noRoom := c.holdsBack || w.Chaos.Happened[fake.FullWrite]+w.Chaos.Happened[fake.ShortWrite] > 0
-	return r.Idle > 0 && (c.silence >= r.Idle || noRoom) || r.Line > 0 && c.linger >= r.Line || r.Write > 0 && noRoom
+	// A short stall is not noticed, and whoever is told bit by bit what happened in
+	// it judges too early. A real wait tells all of it.
+	unheard := w.Chaos.Happened[fake.Stall] > 0 && w.Chaos.Happened[fake.SmallBatch] > 0
+	return r.Idle > 0 && (c.silence >= r.Idle || noRoom) || r.Line > 0 && c.linger >= r.Line || r.Write > 0 && noRoom ||
+		r.Idle+r.Line+r.Write > 0 && unheard
 }
 
 func (v *verdict) mayBeReset() bool {

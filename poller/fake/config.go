@@ -35,7 +35,7 @@ const (
 	// What misfortunes may cost at most. A late wait is one of a busy machine; a
 	// stall is long enough to end every timeout that is not in minutes.
 	lateWaitMax    = 20 * time.Millisecond
-	stallMin       = 150 * time.Millisecond
+	stallMin       = 60 * time.Millisecond
 	stallMax       = 3 * time.Second
 	slowConnectMax = 1500 * time.Millisecond // beyond the usual connect timeout of 1 s
 	laterRoomMax   = 20 * time.Millisecond

@@ -1,0 +1,45 @@
+// turn_test.go: what one turn does at most, however many could go on.
+
+package poller_test
+
+import (
+	"strings"
+	"testing"
+
+	"fooproxy/poller"
+	"fooproxy/poller/fake"
+)
+
+// TestATurnIsBoundedOverAllConnections has many peers send as much as the budget
+// of one allows. Each gets its turn, and no turn is as long as all together.
+func TestATurnIsBoundedOverAllConnections(t *testing.T) {
+	r := newRig(t)
+	r.kernel.Limit = 3000
+	const clients = 1000
+	text := strings.Repeat("x\n", 2000)
+	var peers []*fake.Peer
+	for range clients {
+		p, _ := r.client()
+		peers = append(peers, p)
+	}
+	for _, p := range peers {
+		p.SendString(text)
+	}
+	most, before, turns := 0, 0, 0
+	for done := false; !done; turns++ {
+		r.turn()
+		lines := 0
+		done = true
+		for _, a := range r.accepted {
+			lines += len(a.lines)
+			done = done && len(a.lines) == 2000
+		}
+		most, before = max(most, lines-before), lines
+		if turns > 10_000 {
+			t.Fatal("it does not end")
+		}
+	}
+	if limit := poller.TurnWorkMax + r.config.TurnLines; most > limit {
+		t.Errorf("%d lines in one turn, %d are the limit", most, limit)
+	}
+}
