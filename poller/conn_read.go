@@ -153,14 +153,19 @@ func (c *Conn) readOnce(most int) int {
 		c.finishReading(readEnded)
 		return 0
 	}
-	if n < most && !c.mustDrain && !c.config.ReadToEAGAIN {
-		c.canRead = false
-	}
+	c.noteShort(n, most)
 	if !c.canRead && c.read == readStopping {
 		c.read = readStopped
 	}
 	c.active = c.loop.now
 	return n
+}
+
+// noteShort takes a short read for the last one, where that is known to be true.
+func (c *Conn) noteShort(n, most int) {
+	if n < most && !c.mustDrain && !c.config.ReadToEAGAIN {
+		c.canRead = false
+	}
 }
 
 // countLast ends the reading of a stopping connection where the kernel has no
@@ -355,6 +360,8 @@ func (c *Conn) discardInput() {
 		case n == 0:
 			c.canRead, c.read = false, readEnded
 			c.closeIfDone()
+		default:
+			c.noteShort(n, len(c.loop.scratch))
 		}
 		left -= n
 	}

@@ -9,8 +9,7 @@ var plantedFaults = []planted{
 		"if n < most && !c.mustDrain && !c.config.ReadToEAGAIN {",
 		"if n < most && (PLANTED || !c.mustDrain && !c.config.ReadToEAGAIN) {"}}},
 	{"a short read clears nothing", []edit{{"poller/conn_read.go",
-		"		c.canRead = false\n	}\n	if !c.canRead && c.read == readStopping {",
-		"		c.canRead = PLANTED\n	}\n	if !c.canRead && c.read == readStopping {"}}},
+		"		c.canRead = false\n	}\n}\n\n// countLast", "		c.canRead = PLANTED\n	}\n}\n\n// countLast"}}},
 	{"EAGAIN clears nothing when reading", []edit{{"poller/conn_read.go",
 		"	case e == eAgain:\n		c.canRead = false\n		return 0",
 		"	case e == eAgain:\n		c.canRead = PLANTED\n		return 0"}}},
@@ -95,8 +94,6 @@ var plantedFaults = []planted{
 		"	if PLANTED {\n		l.judge(n == len(l.events))\n	}\n	l.serveReady()\n	l.forgive()\n"}}},
 	{"clients are blamed for the time in which the loop stood still", []edit{{"poller/loop.go",
 		"	if late < int64(stallMin) {", "	if late < int64(stallMin) || PLANTED {"}}},
-	{"what was not read yet is judged", []edit{{"poller/conn_close.go",
-		"!(c.canRead && c.read <= readStopping)\n", "(PLANTED || !(c.canRead && c.read <= readStopping))\n"}}},
 	{"the mailbox is emptied before its descriptor is", []edit{
 		{"poller/mailbox.go", "	m.sys.ClearWake(m.fd)\n	m.awake.Store(false)\n", "	if !PLANTED {\n		m.sys.ClearWake(m.fd)\n		m.awake.Store(false)\n	}\n"},
 		{"poller/mailbox.go", "		if !ok {\n			return false\n		}\n		if msg.promised",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fooproxy/foo/sim"
+	"fooproxy/poller/fake"
 	"fooproxy/stats"
 )
 
@@ -74,8 +75,8 @@ func drawOptions(w *sim.World) (o simOptions) {
 	o.config.Server = *client
 	o.config.Server.ConnectTimeout, o.config.Server.AbandonOnReset = DefaultConnectTimeout, false
 	for _, timeout := range []*time.Duration{&client.IdleTimeout, &client.LineTimeout, &client.WriteTimeout} {
-		if c.Chance(150) {
-			*timeout = time.Duration(1+c.Next(40)) * 50 * time.Millisecond
+		if c.Chance(150) || w.Chaos.Rates[fake.Stall] > 0 && c.Chance(500) {
+			*timeout = 50 * time.Millisecond << c.Next(6)
 		}
 	}
 	o.drains = c.Chance(120)

@@ -171,21 +171,37 @@ func (c *Client) end(how farewell) {
 // note keeps the times by which timeouts are judged.
 func (c *Client) note(bytes int) {
 	now := c.world.Kernel.Now()
-	c.silence = max(c.silence, c.took(c.moved))
+	c.silence = max(c.silence, c.took(c.moved, c.world.Rules.Idle))
 	if bytes > 0 {
 		c.moved = now
 	}
 	if c.begun > 0 {
-		c.linger = max(c.linger, c.took(c.begun))
+		c.linger = max(c.linger, c.took(c.begun, c.world.Rules.Line))
 	}
 }
 
-// took is the time since a moment, without that in which the thing under test
-// stood still: nobody is to be blamed for that.
-func (c *Client) took(since int64) time.Duration {
-	now := c.world.Kernel.Now()
-	return time.Duration(now-since) - c.world.Chaos.Stood(since, now)
+// took is the time since a moment, for one who has so much of it. Where the thing
+// under test stood still and noticed, because the time was long over then,
+// nobody is to be blamed for that.
+func (c *Client) took(since int64, timeout time.Duration) time.Duration {
+	heard := since // from when the loop may count
+	for from, until := range c.world.Chaos.Stalls(since) {
+		if late := until - heard - int64(timeout); from > heard && late >= int64(stallNoticed+hearing) {
+			since = min(since+late+int64(stallNoticed), until)
+		}
+		heard = until
+	}
+	return time.Duration(c.world.Kernel.Now() - since)
 }
+
+const (
+	// stallNoticed is how late a timer must be for the loop to know that it stood
+	// still, and what it grants then on top.
+	stallNoticed = 100 * time.Millisecond
+	// hearing is how much later than a client the loop may count from: a few late
+	// waits.
+	hearing = 60 * time.Millisecond
+)
 
 // receive takes what has come, and says whether it would take more.
 func (c *Client) receive() (more bool) {

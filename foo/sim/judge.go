@@ -178,7 +178,7 @@ func (w *World) unfair() bool { return w.Unfair || w.Chaos.Happened[fake.Registe
 // unreachable reports whether every address could seem to be dead to a client.
 func (c *Client) unreachable() bool {
 	w, h := c.world, &c.world.Chaos.Happened
-	if w.unfair() || h[fake.ConnectRefused]+h[fake.ConnectLost]+h[fake.ConnectSlow]+h[fake.NoPort]+h[fake.SelfConnect] > 0 ||
+	if w.unfair() || h[fake.ConnectRefused]+h[fake.ConnectLost]+h[fake.ConnectSlow]+h[fake.NoPort]+h[fake.SelfConnect] > 0 || w.unheard() ||
 		h[fake.Exhausted] > 0 && len(w.Servers) > 1 { // a want at the second address is not waited for
 		return true
 	}
@@ -193,20 +193,24 @@ func (c *Client) unreachable() bool {
 	return !alive
 }
 
+// unheard reports whether the loop can have judged too early: a short stall is not
+// noticed, and here what happened in it may be told bit by bit. A real wait tells
+// all of it.
+func (w *World) unheard() bool {
+	return w.Chaos.Happened[fake.Stall] > 0 && w.Chaos.Happened[fake.SmallBatch] > 0
+}
+
 // timedOut reports whether a timeout can have ended the connection.
 func (c *Client) timedOut() bool {
 	w, r := c.world, &c.world.Rules
 	noRoom := c.holdsBack || w.Chaos.Happened[fake.FullWrite]+w.Chaos.Happened[fake.ShortWrite] > 0
-	// A short stall is not noticed, and whoever is told bit by bit what happened in
-	// it judges too early. A real wait tells all of it.
-	unheard := w.Chaos.Happened[fake.Stall] > 0 && w.Chaos.Happened[fake.SmallBatch] > 0
 	return r.Idle > 0 && (c.silence >= r.Idle || noRoom) || r.Line > 0 && c.linger >= r.Line || r.Write > 0 && noRoom ||
-		r.Idle+r.Line+r.Write > 0 && unheard
+		r.Idle+r.Line+r.Write > 0 && w.unheard()
 }
 
 func (v *verdict) mayBeReset() bool {
 	c, w := v.client, v.client.world
-	return c.peer.GivenUp() || w.Draining || w.unfair() || c.timedOut() || c.silence >= w.Rules.Linger
+	return c.peer.GivenUp() || w.Draining || w.unfair() || c.timedOut() || w.Rules.Linger < w.Plan.Calm
 }
 
 // judge looks at a server's connection: whose lines it got was looked at as they

@@ -80,7 +80,7 @@ var mischiefDrawings = [MischiefCount]drawing{
 var misfortuneDrawings = [fake.MisfortuneCount]drawing{
 	fake.Interrupted: {200, 10, 200}, fake.ShortRead: {250, 100, 700}, fake.ShortWrite: {250, 50, 500}, fake.FullWrite: {150, 30, 300},
 	fake.SmallBatch: {200, 100, 700}, fake.Reordered: {300, 100, 700}, fake.LateWait: {250, 20, 300}, fake.Stall: {200, 20, 150},
-	fake.Spurious: {200, 50, 400}, fake.AcceptAborted: {70, 100, 300}, fake.Exhausted: {120, 50, 400}, fake.ConnectRefused: {100, 100, 500},
+	fake.Spurious: {250, 50, 500}, fake.AcceptAborted: {70, 100, 300}, fake.Exhausted: {120, 50, 400}, fake.ConnectRefused: {100, 100, 500},
 	fake.ConnectSlow: {150, 200, 800}, fake.ConnectLost: {80, 100, 400}, fake.NoPort: {60, 100, 400}, fake.SelfConnect: {60, 100, 400},
 	fake.RegisterFailed: {60, 50, 300}, fake.Shared: {150, 200, 800},
 }

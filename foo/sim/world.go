@@ -167,10 +167,10 @@ func (w *World) Judge() {
 // pause draws how long somebody takes: mostly no time, sometimes a lot.
 func (w *World) pause() time.Duration {
 	v := w.Choices.Next(64)
-	if v < 40 {
+	if v == 0 {
 		return 0
 	}
-	return time.Microsecond << ((v - 40) * 3 / 4)
+	return time.Microsecond << (v / 4)
 }
 
 // within draws a moment of a time.

@@ -5,6 +5,7 @@
 package fake
 
 import (
+	"iter"
 	"syscall"
 	"time"
 
@@ -55,12 +56,15 @@ type Chaos struct {
 	stalls [][2]int64 // from when to when each was
 }
 
-// Stood is how long the process stood still between two moments.
-func (c *Chaos) Stood(from, to int64) (d time.Duration) {
-	for _, s := range c.stalls {
-		d += time.Duration(max(0, min(to, s[1])-max(from, s[0])))
+// Stalls gives the stalls that ended after a moment, from when to when each was.
+func (c *Chaos) Stalls(since int64) iter.Seq2[int64, int64] {
+	return func(yield func(from, until int64) bool) {
+		for _, s := range c.stalls {
+			if s[1] > since && !yield(s[0], s[1]) {
+				return
+			}
+		}
 	}
-	return d
 }
 
 // Unleash has c decide what the kernel does where it is free.
@@ -175,9 +179,9 @@ func (c *Chaos) beforeEvents(k *Kernel) {
 		k.Advance(c.pause(lateWaitMax))
 	}
 	if c.strikes(Stall) {
-		c.stalls = append(c.stalls, [2]int64{k.Now(), poller.Forever})
-		k.Advance(stallMin + (stallMax-stallMin)*time.Duration(c.Choices.Next(8))/7)
-		c.stalls[len(c.stalls)-1][1] = k.Now()
+		from := k.Now()
+		k.Advance(stalls[c.Choices.Next(len(stalls))])
+		c.stalls = append(c.stalls, [2]int64{from, k.Now()})
 	}
 	if c.strikes(Spurious) {
 		c.rumour(k)

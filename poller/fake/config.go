@@ -32,11 +32,8 @@ const (
 	// waits twice as long.
 	firstRetry = time.Second
 
-	// What misfortunes may cost at most. A late wait is one of a busy machine; a
-	// stall is long enough to end every timeout that is not in minutes.
+	// What misfortunes may cost at most. A late wait is one of a busy machine.
 	lateWaitMax    = 20 * time.Millisecond
-	stallMin       = 60 * time.Millisecond
-	stallMax       = 3 * time.Second
 	slowConnectMax = 1500 * time.Millisecond // beyond the usual connect timeout of 1 s
 	laterRoomMax   = 20 * time.Millisecond
 	sharedMax      = 20 * time.Millisecond
@@ -52,3 +49,7 @@ const (
 	// needs more than this many without a look at the clock spins.
 	restTurns = 100_000
 )
+
+// stalls are how long a process stands still: some a little longer than a short
+// timeout, some longer than any that is not in minutes.
+var stalls = [...]time.Duration{60 * time.Millisecond, 120 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, time.Second, 3 * time.Second}
