@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 
 	"fooproxy/poller/fake"
@@ -152,4 +153,46 @@ func TestADrainLooksAtAStarvedClientWhoseServerHasGone(t *testing.T) {
 	victim.SetWindow(64 << 10)
 	g.hears(victim, reply)
 	g.ended(victim)
+}
+
+// A server that never answers one request must not keep the line behind it from
+// being read once memory is short.
+func TestARequestThatIsNeverAnsweredStarvesNobody(t *testing.T) {
+	g := newStage(t, func(c *Config) { c.MaxMemory = 40 << 10 })
+	client, server := g.connect()
+	g.says(client, "REQ 1 a\n")
+	g.hears(server, "REQ 1 a\n")
+	long := "REQ 2 " + strings.Repeat("x", 60<<10) + "\n"
+	sent := 0
+	for round := 0; sent < len(long) && round < 100; round++ {
+		sent += g.pours(client, long[sent:])
+		g.pass(shortageRetry)
+	}
+	got := ""
+	for round := 0; got != long && round < 100; round++ {
+		got += g.takes(server)
+		g.pass(shortageRetry)
+	}
+	if got != long {
+		t.Fatalf("%d of %d bytes came", len(got), len(long))
+	}
+}
+
+// The first address is out of reach for want of a descriptor, which says nothing
+// about it; at the second one nobody listens.
+func TestAWantOfDescriptorsIsNoReasonForTheNextAddress(t *testing.T) {
+	g := &stage{t: t, kernel: fake.New()}
+	g.server = g.kernel.Listen(anyLoopback)
+	dead := g.kernel.Listen(anyLoopback)
+	dead.Close()
+	g.open([]netip.AddrPort{g.server.Addr(), dead.Addr()})
+	g.kernel.Inject(fake.CallConnect, fake.Fault{Errno: syscall.EMFILE})
+	client := g.kernel.Dial(g.addr)
+	g.says(client, "REQ 1 a\n")
+	g.pass(2 * shortageRetry)
+	server := g.server.Accept()
+	if server == nil {
+		t.Fatal("the first address was not tried again")
+	}
+	g.hears(server, "REQ 1 a\n")
 }

@@ -1,0 +1,138 @@
+// stall_test.go: the loop, or its whole process, stands still for a while. Nobody
+// is to be blamed for what he did meanwhile, or could not do.
+
+package poller_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"fooproxy/poller"
+	"fooproxy/poller/fake"
+)
+
+func idleAndLine(timeout time.Duration) func(*rig) {
+	return func(r *rig) { r.config.IdleTimeout, r.config.LineTimeout = timeout, timeout }
+}
+
+func TestALongStallIsForgiven(t *testing.T) {
+	r := newRig(t, idleAndLine(time.Second))
+	p, a := r.client()
+	p.SendString("REQ 1 ha")
+	r.settle()
+	r.kernel.Advance(10 * time.Second)
+	r.turn() // the rest comes only after the loop has looked
+	if a.closed() {
+		t.Fatalf("closed for the time in which the loop stood still: %s", a.said())
+	}
+	p.SendString("lf\n")
+	r.settle()
+	r.wantLines(a, "REQ 1 half\n")
+	r.pass(3 * time.Second)
+	if !a.closed() {
+		t.Error("silence behind a stall is silence")
+	}
+}
+
+// A turn reads one budget of what came during a stall that is too short to be
+// noticed.
+func TestWhoHasMoreToReadIsNotSilent(t *testing.T) {
+	for _, eagain := range []bool{false, true} {
+		r := newRig(t, idleAndLine(50*time.Millisecond), func(r *rig) {
+			r.config.TurnBytes, r.config.ReadToEAGAIN = 100, eagain
+		})
+		p, a := r.client()
+		line := strings.Repeat("x", 999) + "\n"
+		p.SendString(line)
+		r.turn()
+		r.kernel.Advance(60 * time.Millisecond)
+		r.settle()
+		r.wantLines(a, line)
+		p.SendString("half")
+		r.settle()
+		r.pass(100 * time.Millisecond)
+		if !a.closed() {
+			t.Error("silence begins when everything was read")
+		}
+	}
+}
+
+// A reply that was read in the turn of a timer leaves only after the timers.
+func TestWhoIsAboutToGetSomethingIsNotSilent(t *testing.T) {
+	r := newRig(t, idleAndLine(50*time.Millisecond))
+	p, a := r.client()
+	other, b := r.client()
+	b.onLines = func(_ *poller.Conn, run []byte, most int) (int, int) {
+		a.conn.Append([]byte("reply\n"))
+		return b.take(run, most)
+	}
+	r.kernel.After(30*time.Millisecond, func() { other.SendString("x\n") })
+	r.kernel.Advance(60 * time.Millisecond)
+	r.settle()
+	r.wantReceived(p, "reply\n")
+	if a.closed() || p.Ended() {
+		t.Errorf("closed with its reply: %s", a.said())
+	}
+}
+
+// A dial that has succeeded meanwhile is looked at before it is judged, also
+// where others use up the work of the turn.
+func TestADialThatTheKernelHasToldOfIsNotLate(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.config.ConnectTimeout = 50 * time.Millisecond })
+	r.kernel.Limit = 1000
+	var busy []*fake.Peer
+	for range 200 {
+		p, _ := r.client()
+		busy = append(busy, p)
+	}
+	s := r.kernel.Listen(anyLoopback)
+	r.kernel.Inject(fake.CallConnect, fake.Fault{Delay: 10 * time.Millisecond})
+	a := &actor{}
+	if _, e := r.loop.Dial(s.Addr(), &r.options, a, r.config); e != 0 {
+		t.Fatal(e)
+	}
+	for _, p := range busy {
+		p.SendString(strings.Repeat("x\n", 1000))
+	}
+	r.kernel.Advance(60 * time.Millisecond)
+	r.settle()
+	if a.said() != "open" {
+		t.Errorf("the dial: %s", a.said())
+	}
+}
+
+func TestNothingAppendedStartsNoTimeout(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.config.WriteTimeout = time.Second })
+	_, a := r.client()
+	a.conn.Append(nil)
+	r.pass(3 * time.Second)
+	if a.closed() {
+		t.Errorf("closed for output that it was never given: %s", a.said())
+	}
+}
+
+// The check after the turn is what this is about: input that has come already is
+// discarded, and no edge tells of it again.
+func TestAConnectionClosedWithInputWaitingIsOnTheList(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.config.TurnLines = 1 })
+	p, a := r.client()
+	a.readRoom = func(*poller.Conn) int { return 0 }
+	p.SendString("one\ntwo\n")
+	r.settle()
+	a.conn.Close()
+	r.check()
+	r.settle()
+	p.Close()
+	r.settle()
+	r.wantSaid(a, "closed: closed")
+}
+
+func TestAClosedListenerIsNotResumed(t *testing.T) {
+	r := newRig(t)
+	r.listener.Pause()
+	r.listener.Close()
+	r.listener.Resume()
+	r.check()
+	r.settle()
+}
