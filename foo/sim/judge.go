@@ -193,11 +193,12 @@ func (c *Client) unreachable() bool {
 	return !alive
 }
 
-// unheard reports whether the loop can have judged too early: a short stall is not
-// noticed, and here what happened in it may be told bit by bit. A real wait tells
-// all of it.
+// unheard reports whether the loop can have judged too early: a wait that is late,
+// or a short stall, is not noticed, and here what happened in it may be told bit by
+// bit. A real wait tells all of it.
 func (w *World) unheard() bool {
-	return w.Chaos.Happened[fake.Stall] > 0 && w.Chaos.Happened[fake.SmallBatch] > 0
+	h := &w.Chaos.Happened
+	return h[fake.Stall]+h[fake.LateWait] > 0 && h[fake.SmallBatch] > 0
 }
 
 // timedOut reports whether a timeout can have ended the connection.

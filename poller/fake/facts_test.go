@@ -1,21 +1,25 @@
-// facts_test.go owns what the loop relies on of the kernel. Every fact is tested
-// on Linux and on the simulated kernel, which must agree.
+// facts_test.go owns what the loop relies on of the kernel, as far as connections
+// are concerned. Every fact is tested on Linux and on the simulated kernel, which
+// must agree.
 
 package fake_test
 
 import (
 	"bytes"
+	"slices"
 	"syscall"
 	"testing"
-	"time"
 
 	"fooproxy/poller"
 )
 
-var facts = []struct {
+// fact is the same steps in any world.
+type fact struct {
 	name string
 	test func(b *bench)
-}{
+}
+
+var connectionFacts = []fact{
 	{"data comes with OUT", func(b *bench) {
 		p, fd := b.accepted()
 		p.Send([]byte("x"))
@@ -163,16 +167,6 @@ var facts = []struct {
 		b.edge(fd, in|out)
 		b.reads(fd, readSize, "line\n", again)
 	}},
-	{"registering with data waiting gives an edge", func(b *bench) {
-		p := b.dial(b.t, b.addr)
-		b.settle(b.t, b.listener, in)
-		fd, _, e := b.Accept(b.listener)
-		b.ok(e)
-		p.Send([]byte("early"))
-		b.settle(b.t, fd, in)
-		b.ok(b.Register(fd, uint64(fd)))
-		b.edge(fd, in|out)
-	}},
 	{"more data is a new edge, read or not", func(b *bench) {
 		p, fd := b.accepted()
 		p.Send([]byte("a"))
@@ -180,55 +174,6 @@ var facts = []struct {
 		p.Send([]byte("b"))
 		b.edge(fd, in|out)
 		b.reads(fd, readSize, "ab")
-	}},
-	{"a listener tells of a queue, and tells nothing when a descriptor is free again", func(b *bench) {
-		b.ok(b.Register(b.listener, uint64(b.listener)))
-		b.dial(b.t, b.addr)
-		b.edge(b.listener, in)
-		undo := b.limit(b.t)
-		_, _, e := b.Accept(b.listener)
-		undo()
-		if e != syscall.EMFILE {
-			b.t.Fatal(e)
-		}
-		b.silent()
-		b.dial(b.t, b.addr)
-		b.edge(b.listener, in)
-		for _, want := range []poller.Errno{0, 0, again} {
-			if _, _, e := b.Accept(b.listener); e != want {
-				b.t.Fatal(e)
-			}
-		}
-	}},
-	{"a number is used again at once", func(b *bench) {
-		_, fd := b.accepted()
-		b.dial(b.t, b.addr)
-		b.settle(b.t, b.listener, in)
-		b.ok(b.Close(fd))
-		if next, _, e := b.Accept(b.listener); next != fd {
-			b.t.Fatalf("descriptor %d after %d: %v", next, fd, e)
-		}
-	}},
-	{"a closed descriptor that is shared goes on telling", func(b *bench) {
-		p, fd := b.accepted()
-		giveUp := b.share(b.t, fd)
-		b.ok(b.Close(fd))
-		p.Send([]byte("x"))
-		n, e := b.wait(5 * time.Second)
-		b.ok(e)
-		if n != 1 || b.events[0] != (poller.Event{Token: uint64(fd), Mask: in | out}) {
-			b.t.Fatalf("edges: %x", b.events[:n])
-		}
-		giveUp()
-		b.silent()
-	}},
-	{"an unregistered descriptor tells nothing", func(b *bench) {
-		p, fd := b.accepted()
-		b.ok(b.Unregister(fd))
-		p.Send([]byte("x"))
-		b.settle(b.t, fd, in)
-		b.silent()
-		b.reads(fd, readSize, "x")
 	}},
 	{"closing with input read sends FIN", func(b *bench) {
 		p, fd := b.accepted()
@@ -288,75 +233,9 @@ var facts = []struct {
 			b.t.Fatalf("mask %#x, want OUT", got)
 		}
 	}},
-	{"closing a listener resets its queue", func(b *bench) {
-		p := b.dial(b.t, b.addr)
-		b.settle(b.t, b.listener, in)
-		b.ok(b.Close(b.listener))
-		if got := p.Receive(); len(got) != 0 {
-			b.t.Fatalf("received %q", got)
-		}
-		if n := p.Send([]byte("x")); n != 0 {
-			b.t.Fatal("a reset connection took a byte")
-		}
-	}},
-	{"data may come before the accept", func(b *bench) {
-		p := b.dial(b.t, b.addr)
-		p.Send([]byte("early"))
-		b.settle(b.t, b.listener, in)
-		fd, remote, e := b.Accept(b.listener)
-		b.ok(e)
-		b.settle(b.t, fd, in)
-		b.reads(fd, readSize, "early")
-		if local, names, _ := b.Names(fd); local != b.addr || names != remote {
-			b.t.Fatal(local, names, remote)
-		}
-	}},
-	{"a backlog of 4 holds five, the sixth waits without an error", func(b *bench) {
-		for range 5 {
-			fd, e := b.Connect(b.addr, &poller.SocketOptions{})
-			if e != syscall.EINPROGRESS {
-				b.t.Fatal(e)
-			}
-			b.settle(b.t, fd, out)
-		}
-		fd, e := b.Connect(b.addr, &poller.SocketOptions{})
-		if e != syscall.EINPROGRESS {
-			b.t.Fatal(e)
-		}
-		b.ok(b.Register(fd, uint64(fd)))
-		b.silent()
-		b.ok(b.SockErr(fd))
-		if _, _, e := b.Names(fd); e != syscall.ENOTCONN {
-			b.t.Fatal(e)
-		}
-		b.reads(fd, 1, again)
-	}},
-	{"an eventfd tells of every wake, and of the room that reading makes", func(b *bench) {
-		fd, e := b.OpenWake()
-		b.ok(e)
-		b.ok(b.Register(fd, uint64(fd)))
-		b.edge(fd, out)
-		b.Wake(fd)
-		b.edge(fd, in|out)
-		b.Wake(fd)
-		b.edge(fd, in|out)
-		b.ClearWake(fd)
-		b.edge(fd, out)
-		b.ClearWake(fd)
-		b.silent()
-		b.ok(b.Close(fd))
-	}},
-	{"a poll does not wait, and a deadline ends a wait", func(b *bench) {
-		before := b.Now()
-		n, e := b.Wait(b.events[:], 0)
-		b.ok(e)
-		m, e := b.wait(3 * time.Millisecond)
-		b.ok(e)
-		if passed := b.Now() - before; n != 0 || m != 0 || passed < int64(3*time.Millisecond) {
-			b.t.Fatalf("%d and %d events after %d ns", n, m, passed)
-		}
-	}},
 }
+
+var facts = slices.Concat(connectionFacts, descriptorFacts)
 
 func TestFactsHoldOnTheSimulatedKernel(t *testing.T) {
 	for _, f := range facts {
