@@ -14,8 +14,13 @@ usage() {
 ./run.sh proxy ARGS      builds and runs foo_proxy;  ./run.sh proxy -h  says more
 ./run.sh server ARGS     builds and runs foo_server
 ./run.sh client ARGS     builds and runs foo_client
-./run.sh test            runs every check of the project, in about five minutes;
+./run.sh test            runs every check of the project, in about eight minutes;
                          FUZZTIME=5s ./run.sh test  shortens the fuzzing
+./run.sh sim [N [SEED]]  makes N simulated runs of the proxy, 100,000 in about a
+                         minute, and a fifth as many of the server; tells a run
+                         that fails as a list of events
+./run.sh faults          measures the table of faults on real processes, in about
+                         two minutes;  FOO_RELEASE=1 ./run.sh faults  takes longer
 ./run.sh help            prints this
 END
 }
@@ -50,17 +55,41 @@ run() {
   exec "$root/bin/$1" "${@:2}"
 }
 
+# simulate N SEED makes runs of both loops, all of them new.
+simulate() {
+  [[ $1 =~ ^[1-9][0-9]*$ && $2 =~ ^[0-9]+$ ]] || fail "sim takes a number of runs and a first seed" 2
+  cd "$root"
+  go test ./proxy -run '^TestSim$' -count 1 -timeout 0 -v -sim.seeds "$1" -sim.seed "$2"
+  go test ./foo/server -run '^TestSim$' -count 1 -timeout 0 -v -sim.seeds "$((($1 + 4) / 5))" -sim.seed "$2"
+}
+
+# measure_faults runs the tests of faults one after the other, and prints what
+# they have measured as a table.
+measure_faults() {
+  local figures status=0
+  figures=$(mktemp)
+  cd "$root"
+  FOO_FIGURES=$figures go test ./cmd/foo_proxy -count 1 -timeout 60m || status=$?
+  printf '| row | fault | measured | goal |\n|---|---|---|---|\n'
+  sort -V "$figures"
+  rm -f "$figures"
+  return "$status"
+}
+
 verb=${1-show}
 [ $# -eq 0 ] || shift
 case $verb in
-  show | test | help | -h | -help | --help)
+  show | test | faults | help | -h | -help | --help)
     [ $# -eq 0 ] || fail "$verb takes no arguments" 2
     ;;
+  sim) [ $# -le 2 ] || fail "sim takes a number of runs and a first seed" 2 ;;
 esac
 case $verb in
   help | -h | -help | --help) usage ;;
   show) check_go && build foo_proxy foo_server foo_client && exec "$root/.ci/show" "$root/bin" ;;
   proxy | server | client) check_go && run "foo_$verb" "$@" ;;
   test) check_go && exec "$root/.ci/test" ;;
+  sim) check_go && simulate "${1-100000}" "${2-1}" ;;
+  faults) check_go && measure_faults ;;
   *) fail "$verb is not a verb; ./run.sh help lists them" 2 ;;
 esac
