@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"fooproxy/foo/sim"
 	"fooproxy/poller/fake"
 )
 
@@ -143,9 +144,10 @@ func TestEveryPlantedFaultIsFound(t *testing.T) {
 	}
 }
 
-// play runs a process with one fault, and gives what it says in the end.
+// play runs a process with one fault; with -sim.keep it leaves the record by which
+// the fault was found, made small, and gives what it says in the end.
 func play(t *testing.T, binary, name string) (said string, found bool) {
-	cmd := exec.Command(binary, "-test.run", "^TestPlayAPlantedFault$")
+	cmd := exec.Command(binary, "-test.run", "^TestPlayAPlantedFault$", fmt.Sprintf("-sim.keep=%t", sim.Keeping()))
 	cmd.Env = append(os.Environ(), plantedVariable+"="+name)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -169,8 +171,13 @@ func TestPlayAPlantedFault(t *testing.T) {
 		t.Skip("no fault is asked for")
 	}
 	for seed := uint64(1); seed <= plantedSeeds; seed++ {
-		if r := simulate(fake.NewChoices(seed), nil); r.violation != nil {
-			t.Fatalf("found at seed %d: %.300s", seed, strings.ReplaceAll(r.violation.Error(), "\n", " "))
+		r := simRun(fake.NewChoices(seed), nil)
+		if r.Violation == nil {
+			continue
 		}
+		if sim.Keeping() {
+			sim.Keep(t, strings.NewReplacer(" ", "-", "'", "").Replace(os.Getenv(plantedVariable)), r, simRun)
+		}
+		t.Fatalf("found at seed %d: %.300s", seed, strings.ReplaceAll(r.Violation.Error(), "\n", " "))
 	}
 }

@@ -184,7 +184,7 @@ func (c *Client) note(bytes int) {
 // under test stood still and noticed, because the time was long over then,
 // nobody is to be blamed for that.
 func (c *Client) took(since int64, timeout time.Duration) time.Duration {
-	heard := since // from when the loop may count
+	heard := max(since, c.peer.AcceptedAt()) // from when the loop may count
 	for from, until := range c.world.Chaos.Stalls(since) {
 		if late := until - heard - int64(timeout); from > heard && late >= int64(stallNoticed+hearing) {
 			since = min(since+late+int64(stallNoticed), until)

@@ -85,14 +85,7 @@ func ReportSeed(t testing.TB, seed uint64, run Run) {
 // name of the file in which its record may be kept.
 func ReportRecord(t testing.TB, name, suffix string, r Result, run Run) {
 	t.Helper()
-	end := time.Now().Add(shrinkTime)
-	small := fake.ShrinkRecord(r.Record, shrinkTries, func(record []uint32) bool {
-		if time.Now().After(end) {
-			return false
-		}
-		candidate := run(fake.PlayChoices(record), nil)
-		return candidate.Violation != nil && candidate.Violation.Class == r.Violation.Class
-	})
+	small := shrink(r, run)
 	var events strings.Builder
 	last := run(fake.PlayChoices(small), func(line string) { events.WriteString(line + "\n") })
 	t.Errorf("%s: %v\n%d choices, %d after shrinking: %v\n%s\nas a record: %x\n%s", name, r.Violation, len(r.Record), len(small), last.Violation,
@@ -101,6 +94,24 @@ func ReportRecord(t testing.TB, name, suffix string, r Result, run Run) {
 		keepRecord(t, strings.ReplaceAll(r.Violation.Class, " ", "-")+"-"+suffix, small)
 	}
 }
+
+// shrink makes the record of a run that failed as small as it gets.
+func shrink(r Result, run Run) []uint32 {
+	end := time.Now().Add(shrinkTime)
+	return fake.ShrinkRecord(r.Record, shrinkTries, func(record []uint32) bool {
+		if time.Now().After(end) {
+			return false
+		}
+		candidate := run(fake.PlayChoices(record), nil)
+		return candidate.Violation != nil && candidate.Violation.Class == r.Violation.Class
+	})
+}
+
+// Keeping reports whether records are to be kept.
+func Keeping() bool { return *keep }
+
+// Keep keeps the record of a run that failed, made small, under a name.
+func Keep(t testing.TB, name string, r Result, run Run) { keepRecord(t, name, shrink(r, run)) }
 
 func keepRecord(t testing.TB, name string, record []uint32) {
 	t.Helper()

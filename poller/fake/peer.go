@@ -124,6 +124,14 @@ func (p *Peer) Unread() int {
 // GivenUp reports whether the connection was aborted before it was accepted.
 func (p *Peer) GivenUp() bool { return p.end.other != nil && p.end.other.givenUp }
 
+// AcceptedAt is when the loop accepted the connection, 0 where it has not.
+func (p *Peer) AcceptedAt() int64 {
+	if p.end.other == nil {
+		return 0
+	}
+	return p.end.other.accepted
+}
+
 // RemoteAddr is the address of the other end.
 func (p *Peer) RemoteAddr() netip.AddrPort { return p.end.remote }
 

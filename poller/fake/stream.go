@@ -53,6 +53,7 @@ type stream struct {
 	full          bool // space in out is news
 	closed        bool // nobody holds this end any more
 	givenUp       bool // aborted before it was accepted
+	accepted      int64 // when
 }
 
 // newStream makes an end with the buffers that o asks for. Unsent bytes are what

@@ -185,6 +185,7 @@ func (s *Sys) Accept(fd int) (int, netip.AddrPort, poller.Errno) {
 		return -1, netip.AddrPort{}, syscall.EAGAIN
 	}
 	c := l.take()
+	c.accepted = s.kernel.clock.now
 	conn, e := s.kernel.install(c)
 	if s.kernel.Trace != nil {
 		s.kernel.Trace("accept: %v is descriptor %d", c.remote, conn)
