@@ -47,12 +47,12 @@ type stream struct {
 	in, out       queue
 	err           poller.Errno // pending, given out once
 	state         streamState
-	finishing     bool // our FIN follows what is in out
-	finished      bool // our FIN has gone
-	ended         bool // the other end's FIN has come
-	full          bool // space in out is news
-	closed        bool // nobody holds this end any more
-	givenUp       bool // aborted before it was accepted
+	finishing     bool  // our FIN follows what is in out
+	finished      bool  // our FIN has gone
+	ended         bool  // the other end's FIN has come
+	full          bool  // space in out is news
+	closed        bool  // nobody holds this end any more
+	givenUp       bool  // aborted before it was accepted
 	accepted      int64 // when
 }
 
