@@ -185,13 +185,15 @@ func (c *Client) note(bytes int) {
 // nobody is to be blamed for that.
 func (c *Client) took(since int64, timeout time.Duration) time.Duration {
 	heard := max(since, c.peer.AcceptedAt()) // from when the loop may count
+	most := int64(0)                         // before a stall
 	for from, until := range c.world.Chaos.Stalls(since) {
+		most = max(most, from-since)
 		if late := until - heard - int64(timeout); from > heard && late >= int64(stallNoticed+hearing) {
 			since = min(since+late+int64(stallNoticed), until)
 		}
 		heard = until
 	}
-	return time.Duration(c.world.Kernel.Now() - since)
+	return time.Duration(max(most, c.world.Kernel.Now()-since))
 }
 
 const (
