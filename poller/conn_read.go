@@ -61,7 +61,9 @@ func (c *Conn) StopReading() {
 		return
 	}
 	c.read, c.last = readStopping, int32(c.config.TurnBytes)
-	c.canRead = true
+	// No edge is waited for, and one that was not told yet may be that of an urgent
+	// byte: a short read proves nothing.
+	c.canRead, c.mustDrain = true, true
 	c.loop.enqueue(c)
 }
 

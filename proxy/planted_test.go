@@ -1,183 +1,149 @@
-// planted_test.go owns the test of the simulation itself: faults that it must
-// find. Each is an edit of a shipped file behind a switch. All edits are made in
-// copies that one build puts in the place of the files, so that no shipped file
-// holds any of it; a process of that build plays one fault.
+// planted_test.go owns the list of faults that are planted in the loop and in the
+// proxy: a rule that is written into the program for a reason stands here without
+// it. The simulation must find each.
 
 package proxy
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 
 	"fooproxy/foo/sim"
-	"fooproxy/poller/fake"
 )
 
-const (
-	// plantedVariable names the fault that a process plays.
-	plantedVariable = "FOO_PLANTED_FAULT"
-	// plantedSeeds is within how many runs each fault must be found.
-	plantedSeeds = 1000
-	// plantedNone plays the build without any fault.
-	plantedNone = "none"
-	// plantedWord stands in an edit for "this fault is played".
-	plantedWord = "PLANTED"
-)
+func TestEveryPlantedFaultIsFound(t *testing.T) { sim.CheckPlanted(t, "..", plantedFaults) }
 
-// planted is one fault: what it takes out, or puts in.
-type planted struct {
-	name  string
-	edits []edit
-}
+func TestPlayAPlantedFault(t *testing.T) { sim.PlayPlanted(t, simRun) }
 
-// edit replaces a text that stands exactly once in a file.
-type edit struct{ file, old, new string }
+var plantedFaults = []sim.Planted{
+	// Readiness: what sets it, and what clears it.
+	sim.Plant("a short read is taken for the last one", "poller/conn_read.go",
+		"if n < most && !c.mustDrain && !c.config.ReadToEAGAIN {",
+		"if n < most && (PLANTED || !c.mustDrain && !c.config.ReadToEAGAIN) {"),
+	sim.Plant("a short read clears nothing", "poller/conn_read.go",
+		"		c.canRead = false\n	}\n}\n\n// countLast", "		c.canRead = PLANTED\n	}\n}\n\n// countLast"),
+	sim.Plant("EAGAIN clears nothing when reading", "poller/conn_read.go",
+		"	case e == eAgain:\n		c.canRead = false\n		return 0",
+		"	case e == eAgain:\n		c.canRead = PLANTED\n		return 0"),
+	sim.Plant("EAGAIN clears nothing when discarding", "poller/conn_read.go",
+		"		case e == eAgain:\n			c.canRead = false",
+		"		case e == eAgain:\n			c.canRead = PLANTED"),
+	sim.Plant("a full buffer clears nothing when writing", "poller/conn_write.go",
+		"			c.canWrite = false\n", "			c.canWrite = PLANTED\n"),
+	sim.Plant("an empty queue clears nothing when accepting", "poller/listener.go",
+		"	case eAgain:\n		ln.canAccept = false", "	case eAgain:\n		ln.canAccept = PLANTED"),
+	sim.Plant("a connection that is not made yet stays ready", "poller/dial.go",
+		"		c.canRead, c.canWrite = false, false", "		c.canRead, c.canWrite = PLANTED, PLANTED"),
+	sim.Plant("OUT is overlooked where IN is in the same mask", "poller/conn.go",
+		"if mask&(MaskOut|MaskHup|MaskErr) != 0 {",
+		"if mask&(MaskOut|MaskHup|MaskErr) != 0 && !(PLANTED && mask&MaskIn != 0) {"),
+	sim.Plant("an urgent byte proves nothing", "poller/conn.go",
+		"	if mask&(MaskPri|MaskRdhup|MaskHup|MaskErr) != 0 {\n		c.mustDrain",
+		"	if mask&(MaskRdhup|MaskHup|MaskErr) != 0 || mask&MaskPri != 0 && !PLANTED {\n		c.mustDrain"),
+	sim.Plant("a reset is handled before the data", "poller/conn.go",
+		"if c.reset && c.unread() {\n			c.failReset()",
+		"if c.reset && (PLANTED || c.unread()) {\n			c.failReset()"),
+	sim.Plant("the peer's end is handled before the data", "poller/conn_read.go",
+		"	bytesLeft, linesLeft := c.config.TurnBytes, c.config.TurnLines\n",
+		"	if PLANTED && c.mustDrain && c.read == readOn {\n		c.finishReading(readEnded)\n		return\n	}\n	bytesLeft, linesLeft := c.config.TurnBytes, c.config.TurnLines\n"),
+	sim.Plant("a budget that is used up is not queued again", "poller/conn.go",
+		"		c.discardInput()\n	}\n	if c.canProgress() {",
+		"		c.discardInput()\n	}\n	if c.canProgress() && !PLANTED {"),
+	sim.Plant("a signal in the middle of a read is an error", "poller/conn_read.go",
+		"	if e == EINTR {\n		return 0 //", "	if e == EINTR && !PLANTED {\n		return 0 //"),
+	sim.Plant("a read into an empty buffer", "poller/conn_read.go",
+		"	if room <= 0 {\n		c.paused = true\n		return 0\n	}\n	most = min(most, room)",
+		"	if room <= 0 && !PLANTED {\n		c.paused = true\n		return 0\n	}\n	most = max(min(most, room), 0)"),
 
-// overlay writes copies of the files with all edits, and says how the go command
-// is to use them.
-func overlay(t *testing.T, root, folder string) string {
-	t.Helper()
-	files := map[string]string{}
-	for _, fault := range plantedFaults {
-		for _, e := range fault.edits {
-			text, ok := files[e.file]
-			if !ok {
-				b, err := os.ReadFile(filepath.Join(root, e.file))
-				if err != nil {
-					t.Fatal(err)
-				}
-				text = string(b)
-			}
-			if n := strings.Count(text, e.old); n != 1 {
-				t.Fatalf("%s: the text to change stands %d times in %s, not once:\n%s", fault.name, n, e.file, e.old)
-			}
-			switched := strings.ReplaceAll(e.new, plantedWord, fmt.Sprintf("(plantedFault == %q)", fault.name))
-			files[e.file] = strings.Replace(text, e.old, switched, 1)
-		}
-	}
-	replace := map[string]string{}
-	packages := map[string]string{}
-	for file, text := range files {
-		replace[filepath.Join(root, file)] = write(t, folder, file, text)
-		packages[filepath.Dir(file)] = filepath.Base(filepath.Dir(file))
-	}
-	for dir, name := range packages {
-		file := filepath.Join(dir, "planted_fault.go")
-		text := fmt.Sprintf("package %s\n\nimport \"os\"\n\nvar plantedFault = os.Getenv(%q)\n", name, plantedVariable)
-		replace[filepath.Join(root, file)] = write(t, folder, file, text)
-	}
-	b, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return write(t, folder, "overlay.json", string(b))
-}
+	// Writing and closing.
+	sim.Plant("a short write is taken for all", "poller/conn_write.go",
+		"		c.wrote(n)\n", "		if PLANTED && n > 0 {\n			n = c.out.size()\n		}\n		c.wrote(n)\n"),
+	sim.Plant("a failed write throws away what the peer had said", "poller/conn_write.go",
+		"	switch {\n	case c.state == stateClosing, c.unread():\n		c.fail(e)",
+		"	switch {\n	case c.state == stateClosing, c.unread(), PLANTED:\n		c.fail(e)"),
+	sim.Plant("a connection is closed with input unread", "poller/conn_close.go",
+		"c.read == readEnded && c.write == writeShut {\n		c.die(Cause{Kind: c.why})",
+		"(c.read == readEnded || PLANTED) && c.write == writeShut {\n		c.die(Cause{Kind: c.why})"),
+	sim.Plant("half a line at the end is dropped", "poller/conn_read.go",
+		"	c.handler.OnEnd(c, fragment.bytes())",
+		"	if PLANTED {\n		fragment.drop(&c.loop.pool)\n	}\n	c.handler.OnEnd(c, fragment.bytes())"),
+	sim.Plant("a descriptor is closed twice", "poller/conn_close.go",
+		"	c.loop.sys.Close(int(c.fd)) //", "	if PLANTED && c.reset {\n		c.loop.sys.Close(int(c.fd))\n	}\n	c.loop.sys.Close(int(c.fd)) //"),
 
-func write(t *testing.T, folder, file, text string) string {
-	t.Helper()
-	path := filepath.Join(folder, strings.ReplaceAll(file, "/", "_"))
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
+	// Identity.
+	sim.Plant("the generation of an event is not compared", "poller/slots.go",
+		"s.table[fd].generation != generation {", "s.table[fd].generation != generation && !PLANTED {"),
+	sim.Plant("a descriptor leaks with a dial that failed", "poller/conn_close.go",
+		"	c.detach()\n	c.handler.OnClose(",
+		"	if PLANTED && c.why == CauseRefused {\n		c.loop.sys.Connect(netip.AddrPort{}, &SocketOptions{})\n	}\n	c.detach()\n	c.handler.OnClose(",
+		"poller/conn_close.go", "package poller\n", "package poller\n\nimport \"net/netip\"\n"),
 
-// buildPlanted builds the tests of this package with all faults.
-func buildPlanted(t *testing.T) (binary string) {
-	t.Helper()
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	binary = filepath.Join(folder, "planted.test")
-	build := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay(t, root, folder), "-o", binary, ".")
-	if said, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go test -c: %v\n%s", err, said)
-	}
-	return binary
-}
+	// Connect.
+	sim.Plant("OUT is taken for connected", "poller/dial.go", "if e := sys.SockErr(int(c.fd)); e != 0 {", "if e := sys.SockErr(int(c.fd)); e != 0 && !PLANTED {",
+		"poller/dial.go", "	case e != 0:\n", "	case e != 0 && !PLANTED:\n"),
+	sim.Plant("a dial that met itself is accepted", "poller/dial.go", "	case local == peer:", "	case local == peer && !PLANTED:"),
+	sim.Plant("a dial has no timer", "poller/dial.go", "	c.arm()\n	return c, 0", "	if !PLANTED {\n		c.arm()\n	}\n	return c, 0"),
+	sim.Plant("the second address is never tried", "proxy/link.go",
+		"	for len(lk.untried) > 0 {", "	for len(lk.untried) > 0 && !(PLANTED && lk.out != nil) {"),
+	sim.Plant("what waited for one address is not given to the next", "proxy/link.go",
+		"	conn.Append(old.TakeBack(0))", "	if !PLANTED {\n		conn.Append(old.TakeBack(0))\n	}"),
 
-func TestEveryPlantedFaultIsFound(t *testing.T) {
-	if os.Getenv(plantedVariable) != "" {
-		t.Skip("this process plays a fault")
-	}
-	if raceDetector {
-		t.Skip("the race detector has nothing to do with it")
-	}
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("there is no go command to build the faults with")
-	}
-	binary := buildPlanted(t)
-	names := []string{plantedNone}
-	for _, fault := range plantedFaults {
-		names = append(names, fault.name)
-	}
-	said := make([]string, len(names))
-	found := make([]bool, len(names))
-	next := make(chan int)
-	var work sync.WaitGroup
-	for range 2 {
-		work.Go(func() {
-			for i := range next {
-				said[i], found[i] = play(t, binary, names[i])
-			}
-		})
-	}
-	for i := range names {
-		next <- i
-	}
-	close(next)
-	work.Wait()
-	for i, name := range names {
-		t.Logf("%s: %s", name, said[i])
-		if found[i] != (name != plantedNone) {
-			t.Errorf("%s: found: %t", name, found[i])
-		}
-	}
-}
+	// Accept.
+	sim.Plant("one accept for each event", "poller/listener.go",
+		"		ln.welcome(fd, peer)\n", "		ln.welcome(fd, peer)\n		ln.canAccept = !PLANTED\n"),
+	sim.Plant("a listener without descriptors waits for the next event", "poller/listener.go",
+		"	ln.resting = true\n", "	if PLANTED {\n		ln.canAccept = false\n		return\n	}\n	ln.resting = true\n"),
+	sim.Plant("a listener at its limit never goes on", "proxy/proxy.go",
+		"			l.Resume()\n", "			if !PLANTED {\n				l.Resume()\n			}\n"),
 
-// play runs a process with one fault; with -sim.keep it leaves the record by which
-// the fault was found, made small, and gives what it says in the end.
-func play(t *testing.T, binary, name string) (said string, found bool) {
-	cmd := exec.Command(binary, "-test.run", "^TestPlayAPlantedFault$", fmt.Sprintf("-sim.keep=%t", sim.Keeping()))
-	cmd.Env = append(os.Environ(), plantedVariable+"="+name)
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Error(err)
-	}
-	for line := range strings.Lines(string(out)) {
-		if at := strings.Index(line, "found at seed"); at >= 0 {
-			return strings.TrimSpace(line[at:]), true
-		}
-	}
-	if err != nil {
-		return string(out[:min(len(out), 2000)]), true
-	}
-	return fmt.Sprintf("not found in %d seeds", plantedSeeds), false
-}
+	// Timers and the mailbox.
+	sim.Plant("a deadline is rounded down", "poller/loop.go",
+		"	return min(until, l.timers.next())",
+		"	if PLANTED {\n		return max(min(until, l.timers.next())/1e6*1e6, 1)\n	}\n	return min(until, l.timers.next())"),
+	sim.Plant("timers judge before anybody is heard", "poller/loop.go",
+		"	l.serveReady()\n	l.forgive()\n",
+		"	if PLANTED {\n		l.judge(n == len(l.events))\n	}\n	l.serveReady()\n	l.forgive()\n"),
+	sim.Plant("clients are blamed for the time in which the loop stood still", "poller/loop.go",
+		"	if late < int64(stallMin) {", "	if late < int64(stallMin) || PLANTED {"),
+	sim.Plant("the mailbox is emptied before its descriptor is", "poller/mailbox.go", "	m.sys.ClearWake(m.fd)\n	m.awake.Store(false)\n", "	if !PLANTED {\n		m.sys.ClearWake(m.fd)\n		m.awake.Store(false)\n	}\n",
+		"poller/mailbox.go", "		if !ok {\n			return false\n		}\n		if msg.promised",
+		"		if !ok {\n			if PLANTED {\n				m.sys.ClearWake(m.fd)\n				m.awake.Store(false)\n			}\n			return false\n		}\n		if msg.promised"),
 
-// TestPlayAPlantedFault is a process of the build with the faults.
-func TestPlayAPlantedFault(t *testing.T) {
-	if os.Getenv(plantedVariable) == "" {
-		t.Skip("no fault is asked for")
-	}
-	for seed := uint64(1); seed <= plantedSeeds; seed++ {
-		r := simRun(fake.NewChoices(seed), nil)
-		if r.Violation == nil {
-			continue
-		}
-		if sim.Keeping() {
-			sim.Keep(t, strings.NewReplacer(" ", "-", "'", "").Replace(os.Getenv(plantedVariable)), r, simRun)
-		}
-		t.Fatalf("found at seed %d: %.300s", seed, strings.ReplaceAll(r.Violation.Error(), "\n", " "))
-	}
+	// Back-pressure.
+	sim.Plant("a client is not read again when its server has room", "proxy/link.go",
+		"func (lk *link) OnRoom(*poller.Conn) { lk.session.client.Resume() }",
+		"func (lk *link) OnRoom(*poller.Conn) {\n	if !PLANTED {\n		lk.session.client.Resume()\n	}\n}"),
+	sim.Plant("a server is not read again when its client has room", "proxy/session.go",
+		"		s.link.out.Resume()\n", "		if !PLANTED {\n			s.link.out.Resume()\n		}\n"),
+	sim.Plant("a client at its limit of requests never goes on", "proxy/session.go",
+		"		s.full = false\n		s.client.Resume()\n", "		s.full = false\n		if !PLANTED {\n			s.client.Resume()\n		}\n"),
+	sim.Plant("a starved client is never read again", "proxy/memory.go",
+		"		s.client.Resume()\n	}\n	p.starved = p.starved[:0]",
+		"		if !PLANTED {\n			s.client.Resume()\n		}\n	}\n	p.starved = p.starved[:0]"),
+	sim.Plant("a client that waits for a descriptor waits for ever", "proxy/shortage.go",
+		"	for _, s := range waiting {\n		s.dial()", "	for _, s := range waiting {\n		if PLANTED {\n			break\n		}\n		s.dial()"),
+	sim.Plant("refusals are not counted as output", "proxy/exchange.go",
+		"		if !s.client.Fits(nakBytesMax) {", "		if !s.client.Fits(nakBytesMax) && !PLANTED {"),
+
+	// What is said to whom.
+	sim.Plant("a client's half-close is taken for its end", "proxy/session.go",
+		"		s.link.out.FinishWrite()\n		return", "		if PLANTED {\n			s.end()\n			return\n		}\n		s.link.out.FinishWrite()\n		return"),
+	sim.Plant("half a line of a server that has ended is dropped", "proxy/link.go",
+		"	if len(rest) > 0 {\n", "	if len(rest) > 0 && !PLANTED {\n"),
+	sim.Plant("a refusal does not wait for its turn", "proxy/exchange.go",
+		"	id := p.records.take()\n	*p.records.at(id) = record{seq: seq, arrived",
+		"	if PLANTED && seq == 0 && n != nakLineTooLong {\n		s.toClient(appendNak(nil, seq, n))\n		p.stats.Add(stats.MsgNak, 1)\n		p.stats.Add(stats.NaksLocal, 1)\n		p.stats.Add(stats.NakZero, 1)\n		return\n	}\n	id := p.records.take()\n	*p.records.at(id) = record{seq: seq, arrived"),
+	sim.Plant("a reply passes a refusal whose turn it is", "proxy/exchange.go",
+		"	return s.requests.head != 0 && s.proxy.records.at(s.requests.head).state == recordAnswered",
+		"	return s.requests.head != 0 && s.proxy.records.at(s.requests.head).state == recordAnswered && !PLANTED"),
+	sim.Plant("a Seq may overflow", "foo/message.go",
+		"	case digits > seqDigitsMax || seq > SeqMax:", "	case (digits > seqDigitsMax || seq > SeqMax) && !PLANTED:"),
+	sim.Plant("a record is kept when its client leaves", "proxy/exchange.go",
+		"		p.records.remove(&s.requests, clientOrder, id)\n		p.records.put(id)\n	}\n}",
+		"		p.records.remove(&s.requests, clientOrder, id)\n		if !PLANTED {\n			p.records.put(id)\n		}\n	}\n}"),
+	sim.Plant("a drain closes with requests outstanding", "proxy/drain.go",
+		"	s.client.StopReading()\n	s.answered()", "	s.client.StopReading()\n	if PLANTED {\n		s.end()\n		return\n	}\n	s.answered()"),
+	sim.Plant("a line that just fits is too long", "poller/conn_read.go",
+		"	if c.in.size()+head > c.config.MaxLine {", "	if c.in.size()+head > c.config.MaxLine || PLANTED && c.in.size()+head == c.config.MaxLine {"),
+	sim.Plant("a request without a reply is counted as answered", "proxy/exchange.go",
+		"		if r.seq != 0 {\n			p.stats.Add(stats.Abandoned, 1)", "		if r.seq != 0 {\n			if PLANTED {\n				p.stats.Add(stats.Strays, 1)\n			}\n			p.stats.Add(stats.Abandoned, 1)"),
 }

@@ -119,7 +119,7 @@ func (s *simulation) operate() {
 func (s *simulation) mail() {
 	number := s.posted
 	s.posted++
-	s.postedAt = s.proxy.loop.Turns()
+	s.postedAt, s.postedDelays = s.proxy.loop.Turns(), s.delays()
 	err := s.proxy.loop.Mailbox().Post(func() {
 		if number != s.read {
 			s.world.Fail("mailbox", "message %d came as the %d-th", number, s.read)

@@ -30,9 +30,6 @@ const (
 	// simWastedPerConn is how many reads of a connection may come too early: one
 	// when a drain looks once more, one after a failed write, one to spare.
 	simWastedPerConn = 3
-	// simMailTurns is how many turns a message may wait: a wait that tells little,
-	// in any order, may tell of the mailbox late.
-	simMailTurns = 50
 	// simRestFixed is what a proxy at rest has open: its listener and its eventfd.
 	simRestFixed = 2
 )
@@ -50,8 +47,10 @@ type simulation struct {
 	idleTurns     int
 	lastActivity  uint64
 	lastNow       int64
+	lastStrikes   int
 	posted, read  int // messages of the operator
 	postedAt      uint64
+	postedDelays  uint64
 }
 
 // simResult is what a run tells about itself.
@@ -180,19 +179,32 @@ func (s *simulation) endTurn(now int64) {
 	}
 	s.checkSpin(now)
 	s.checkCaps()
-	if s.read < s.posted && p.loop.Turns() > s.postedAt+simMailTurns {
+	if s.read < s.posted && p.loop.Turns() > s.postedAt+2+s.delays()-s.postedDelays {
 		w.Fail("mailbox", "message %d of %d was not read", s.read, s.posted)
 	}
+}
+
+// delays is how many waits did not report all that there was.
+func (s *simulation) delays() uint64 {
+	h := &s.world.Chaos.Happened
+	return uint64(h[fake.Interrupted] + h[fake.SmallBatch])
 }
 
 // checkSpin fails a loop that is busy with nothing.
 func (s *simulation) checkSpin(now int64) {
 	activity := s.world.Kernel.Activity()
-	if activity != s.lastActivity || now != s.lastNow {
-		s.lastActivity, s.lastNow, s.idleTurns = activity, now, 0
-		return
+	strikes := 0
+	for _, n := range s.world.Chaos.Happened {
+		strikes += n
 	}
-	if s.idleTurns++; s.idleTurns > simIdleTurnsMax {
+	switch {
+	case activity != s.lastActivity || now != s.lastNow:
+		s.idleTurns = 0
+	case strikes == s.lastStrikes:
+		s.idleTurns++
+	}
+	s.lastActivity, s.lastNow, s.lastStrikes = activity, now, strikes
+	if s.idleTurns > simIdleTurnsMax {
 		s.world.Fail("no spin", "%d turns in a row changed nothing", s.idleTurns)
 	}
 }

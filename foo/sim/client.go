@@ -44,6 +44,7 @@ type Client struct {
 	depth      int
 	cut        int // in a thousand pieces, so many are cut
 	slow, deaf bool
+	receiving  bool
 	holdsBack  bool     // it may have left output untaken for long
 	leaves     farewell // farewellLeft or farewellAbort: at leaveAt
 	leaveAt    int64
@@ -120,7 +121,9 @@ func (c *Client) connect() {
 	}
 	c.since, c.moved = w.Kernel.Now(), w.Kernel.Now()
 	c.peer.OnNews(func() {
-		c.note(1)
+		if !c.receiving { // what room lets through had been written before
+			c.note(1)
+		}
 		c.plan(c.world.pause())
 	})
 }
@@ -212,11 +215,13 @@ func (c *Client) receive() (more bool) {
 		return false
 	}
 	var got []byte
+	c.receiving = true
 	if c.slow {
 		got = c.peer.ReceiveSome(1 + w.Choices.Next(max(64, c.peer.Buffered())))
 	} else {
 		got = c.peer.Receive()
 	}
+	c.receiving = false
 	if len(got) > 0 {
 		c.got = append(c.got, got...)
 		c.heard += bytes.Count(got, []byte{'\n'})

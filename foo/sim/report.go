@@ -107,12 +107,6 @@ func shrink(r Result, run Run) []uint32 {
 	})
 }
 
-// Keeping reports whether records are to be kept.
-func Keeping() bool { return *keep }
-
-// Keep keeps the record of a run that failed, made small, under a name.
-func Keep(t testing.TB, name string, r Result, run Run) { keepRecord(t, name, shrink(r, run)) }
-
 func keepRecord(t testing.TB, name string, record []uint32) {
 	t.Helper()
 	if err := os.MkdirAll(corpus, 0o755); err != nil {
