@@ -197,10 +197,10 @@ func (c *Conn) judgeAgain() {
 	}
 }
 
-// expel ends a connection that was read to its last byte: without output either
-// there is nothing that a plain close could destroy.
+// expel ends a connection for its silence. Where it was read to its last byte and
+// has no output there is nothing that a plain close could destroy.
 func (c *Conn) expel(why CauseKind) {
-	if c.out.size() == 0 {
+	if c.out.size() == 0 && c.read != readMuted {
 		c.die(Cause{Kind: why})
 		return
 	}

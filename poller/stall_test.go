@@ -136,3 +136,20 @@ func TestAClosedListenerIsNotResumed(t *testing.T) {
 	r.check()
 	r.settle()
 }
+
+// Who is not listened to any more may have sent more; that must not turn the end of
+// its time into a reset.
+func TestASilentConnectionThatIsMutedEndsWithoutAReset(t *testing.T) {
+	r := newRig(t, idleAndLine(time.Second))
+	p, a := r.client()
+	a.conn.Mute()
+	p.SendString("nobody reads this\n")
+	r.settle()
+	r.pass(2 * time.Second)
+	if !p.Ended() || p.Err() != 0 {
+		t.Errorf("ended %v, error %v", p.Ended(), p.Err())
+	}
+	p.Close()
+	r.settle()
+	r.wantSaid(a, "closed: idle timeout")
+}

@@ -193,6 +193,13 @@ func (c *Client) unreachable() bool {
 	return !alive
 }
 
+// isMuted reports whether a client has begun a line that is too long: nobody reads
+// on, so what it says does not end its silence.
+func (c *Client) isMuted() bool {
+	last := len(c.script.lines) - 1
+	return c.script.lines[last].long && (last == 0 || c.sent > c.script.lines[last-1].end)
+}
+
 // unheard reports whether the loop can have judged too early: a wait that is late,
 // or a short stall, is not noticed, and here what happened in it may be told bit by
 // bit. A real wait tells all of it.
@@ -205,7 +212,7 @@ func (w *World) unheard() bool {
 func (c *Client) timedOut() bool {
 	w, r := c.world, &c.world.Rules
 	noRoom := c.holdsBack || w.Chaos.Happened[fake.FullWrite]+w.Chaos.Happened[fake.ShortWrite] > 0
-	return r.Idle > 0 && (c.silence >= r.Idle || noRoom) || r.Line > 0 && c.linger >= r.Line || r.Write > 0 && noRoom ||
+	return r.Idle > 0 && (c.silence >= r.Idle || noRoom || c.isMuted()) || r.Line > 0 && c.linger >= r.Line || r.Write > 0 && noRoom ||
 		r.Idle+r.Line+r.Write > 0 && w.unheard()
 }
 
