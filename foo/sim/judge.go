@@ -193,9 +193,12 @@ func (c *Client) unreachable() bool {
 	return !alive
 }
 
-// isMuted reports whether a client has begun a line that is too long: nobody reads
-// on, so what it says does not end its silence.
+// isMuted reports whether a client has begun a line that is too long, or is being
+// drained: nobody reads on, so what it says does not end its silence.
 func (c *Client) isMuted() bool {
+	if c.world.Draining {
+		return true
+	}
 	last := len(c.script.lines) - 1
 	return c.script.lines[last].long && (last == 0 || c.sent > c.script.lines[last-1].end)
 }
