@@ -156,9 +156,6 @@ func (c *Conn) readOnce(most int) int {
 		return 0
 	}
 	c.noteShort(n, most)
-	if !c.canRead && c.read == readStopping {
-		c.read = readStopped
-	}
 	c.active = c.loop.now
 	return n
 }
