@@ -344,6 +344,7 @@ func (c *Conn) discardInput() {
 		return
 	}
 	left := c.config.TurnBytes
+	defer func() { c.loop.work += (c.config.TurnBytes - left) / 1024 * workPerKiB }()
 	for range callsPerServe {
 		if !c.canRead || left <= 0 || c.state != stateClosing {
 			return

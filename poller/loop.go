@@ -35,6 +35,7 @@ type Loop struct {
 	pool    pool
 	timers  timers
 	now     int64
+	before  int64 // the time of the turn before
 
 	events  []Event
 	scratch []byte // the one read buffer
@@ -140,7 +141,7 @@ func (l *Loop) Turn(until int64) {
 	if e != 0 && e != EINTR {
 		panic("epoll_wait: " + e.Error())
 	}
-	l.now = l.sys.Now()
+	l.before, l.now = l.now, l.sys.Now()
 	if l.watching {
 		l.beat.Store(l.turns + 1)
 	}
@@ -225,7 +226,7 @@ func (l *Loop) putBack(waiting []pollable) {
 // they did meanwhile may still be told, or have no time of its own. A look at
 // the clock cannot say that, since a process may be stopped anywhere.
 func (l *Loop) forgive() {
-	late := l.now - l.timers.next()
+	late := l.now - max(l.timers.next(), l.before) // what was put off is late by our own choice
 	if late < int64(stallMin) {
 		return
 	}

@@ -153,3 +153,61 @@ func TestASilentConnectionThatIsMutedEndsWithoutAReset(t *testing.T) {
 	r.settle()
 	r.wantSaid(a, "closed: idle timeout")
 }
+
+// Full batches put the timers off, which is no stall: otherwise whoever floods would
+// save all others from their timeouts.
+func TestTimersThatArePutOffAreNoStall(t *testing.T) {
+	// The timers are looked at every 205 ms, so this one is found over 100 ms late.
+	r := newRig(t, func(r *rig) { r.config.LineTimeout = 900 * time.Millisecond })
+	r.kernel.Limit = 3000
+	var busy []*fake.Peer
+	for range poller.EventsPerWait + 100 {
+		p, _ := r.client()
+		busy = append(busy, p)
+	}
+	p, a := r.client()
+	p.SendString("REQ 1 ha")
+	for begin := r.kernel.Now(); !a.closed() && !p.Ended(); {
+		if r.kernel.Now()-begin > int64(3*time.Second) {
+			t.Fatal("an unfinished line has no end while others flood")
+		}
+		for _, b := range busy {
+			b.SendString("x\n")
+		}
+		r.kernel.Advance(5 * time.Millisecond)
+		r.loop.Turn(0)
+	}
+}
+
+// What closing connections throw away is work as well.
+func TestDiscardingIsBoundedOverAllConnections(t *testing.T) {
+	r := newRig(t)
+	r.kernel.Limit = 3000
+	var peers []*fake.Peer
+	for range 500 {
+		p, a := r.client()
+		a.readRoom = func(*poller.Conn) int { return 0 }
+		p.SendString(strings.Repeat("x\n", 32<<10))
+		peers = append(peers, p)
+	}
+	r.settle()
+	for _, a := range r.accepted {
+		a.conn.Close()
+	}
+	unread := func() (n int) {
+		for _, p := range peers {
+			n += p.Unread()
+		}
+		return n
+	}
+	for before, turns := unread(), 0; before > 0; turns++ {
+		r.turn()
+		now := unread()
+		if most := poller.TurnWorkMax/4<<10 + r.config.TurnBytes; before-now > most {
+			t.Fatalf("%d KiB were thrown away in one turn, %d are the limit", (before-now)>>10, most>>10)
+		}
+		if before = now; turns > 1000 {
+			t.Fatal("it does not end")
+		}
+	}
+}
