@@ -209,3 +209,36 @@ func TestANameThatDoesNotResolveKeepsItsAddresses(t *testing.T) {
 	send(t, c, "REQ 1 x\n")
 	receive(t, c, "ACK 1 x\n")
 }
+
+// TestAShortageAfterAConnectThatFailedLeadsToTheNextAddress: the client's request
+// waits in the output of the first dial, so the session cannot wait for what we
+// are short of.
+func TestAShortageAfterAConnectThatFailedLeadsToTheNextAddress(t *testing.T) {
+	for name, addresses := range map[string]int{"the third answers": 3, "there is no third": 2} {
+		t.Run(name, func(t *testing.T) {
+			g := &stage{t: t, kernel: fake.New()}
+			dead, short := g.kernel.Listen(anyLoopback), g.kernel.Listen(anyLoopback)
+			g.server = g.kernel.Listen(anyLoopback)
+			g.kernel.Inject(fake.CallConnect, fake.Fault{Refuse: true, Delay: time.Millisecond}, fake.Fault{Errno: syscall.ENOBUFS})
+			g.open([]netip.AddrPort{dead.Addr(), short.Addr(), g.server.Addr()}[:addresses])
+			client := g.kernel.Dial(g.addr)
+			g.settle()
+			g.says(client, "REQ 1 x\n")
+			g.pass(2 * time.Millisecond)
+			if g.kernel.Pending(fake.CallConnect) != 0 {
+				t.Fatal("not all addresses were tried")
+			}
+			if addresses == 3 {
+				g.hears(g.server.Accept(), "REQ 1 x\n")
+			} else {
+				g.ended(client)
+				if n := g.logs.FilterMessageSnippet("want of resources").Len(); n != 1 {
+					t.Errorf("the shortage is logged %d times", n)
+				}
+			}
+			if n := g.logs.FilterMessage(unreachable).Len(); n != 0 {
+				t.Error("the server is blamed")
+			}
+		})
+	}
+}

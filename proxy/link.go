@@ -65,8 +65,9 @@ func (s *session) dial() {
 }
 
 // dialNext tries the next address, after the one before was lost for the given
-// reason. Where there is none left, the last reason is given; where we are short
-// of something ourselves, that is, since the next address would not help.
+// reason. Where there is none left, the last reason is given. Where we are short
+// of something ourselves the first dial stops there, since its session can wait
+// for it; one whose requests are under way cannot, and tries the rest.
 func (lk *link) dialNext(before poller.Cause) (why poller.Cause, ok bool) {
 	p, why := lk.proxy, before
 	for len(lk.untried) > 0 {
@@ -78,7 +79,7 @@ func (lk *link) dialNext(before poller.Cause) (why poller.Cause, ok bool) {
 			return why, true
 		}
 		why = poller.Cause{Kind: poller.CauseRefused, Errno: e}
-		if isShortage(e) {
+		if isShortage(e) && lk.out == nil {
 			break
 		}
 	}
@@ -150,6 +151,8 @@ func (lk *link) OnClose(_ *poller.Conn, why poller.Cause) {
 			lk.proxy.upstream.ended(int(lk.requests.count))
 		} else if why, ok := lk.dialNext(why); ok {
 			return
+		} else if isShortage(why.Errno) {
+			lk.proxy.complainOfShortage(why.Errno, "they wait or are closed")
 		} else {
 			lk.proxy.upstream.failed(why)
 		}

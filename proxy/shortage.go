@@ -48,9 +48,15 @@ func (t *shortageTimer) Expire(int64) {
 func (p *Proxy) awaitDescriptor(s *session, e poller.Errno) {
 	p.undialled = append(p.undialled, s)
 	p.armShortage()
+	p.complainOfShortage(e, "they wait")
+}
+
+// complainOfShortage says what becomes of clients for want of something of our
+// own, which is not the server's fault.
+func (p *Proxy) complainOfShortage(e poller.Errno, fate string) {
 	if now := p.loop.Now(); now >= p.complain {
 		p.complain = now + int64(complaintInterval)
-		p.log.Warn("cannot connect clients to the server for want of resources, they wait", zap.String("why", e.Error()), zap.Int("connections", len(p.sessions)))
+		p.log.Warn("cannot connect clients to the server for want of resources, "+fate, zap.String("why", e.Error()), zap.Int("connections", len(p.sessions)))
 	}
 }
 
