@@ -141,12 +141,15 @@ func (c *Conn) due() int64 {
 		if c.write != writeFinishing {
 			add(c.since, int64(c.config.LingerTimeout))
 		}
-		add(c.stuck, int64(c.config.WriteTimeout))
 	case stateOpen:
 		if c.isSilent() {
-			add(c.active, int64(c.config.IdleTimeout))
 			add(c.line, int64(c.config.LineTimeout))
 		}
+		if c.isIdle() {
+			add(c.active, int64(c.config.IdleTimeout))
+		}
+	}
+	if (c.state == stateOpen || c.state == stateClosing) && !c.canFlush() {
 		add(c.stuck, int64(c.config.WriteTimeout))
 	}
 	return due
@@ -162,12 +165,12 @@ func (c *Conn) Expire(now int64) {
 	case c.state == stateClosing && c.write != writeFinishing && over(c.since, int64(c.config.LingerTimeout)):
 		c.die(Cause{Kind: c.why})
 	case c.state >= stateDead || c.state == stateConnecting:
-	case over(c.stuck, int64(c.config.WriteTimeout)):
+	case !c.canFlush() && over(c.stuck, int64(c.config.WriteTimeout)):
 		c.die(Cause{Kind: CauseWriteTimeout})
 	case c.state != stateOpen:
 	case c.isSilent() && over(c.line, int64(c.config.LineTimeout)):
 		c.expel(CauseLineTimeout)
-	case c.isSilent() && over(c.active, int64(c.config.IdleTimeout)):
+	case c.isIdle() && over(c.active, int64(c.config.IdleTimeout)):
 		c.expel(CauseIdleTimeout)
 	}
 	if c.timer != nil && !c.timer.Armed() {
@@ -178,21 +181,30 @@ func (c *Conn) Expire(now int64) {
 	}
 }
 
-// isSilent reports whether the peer's silence is its own. Who is not read cannot
-// be blamed for it. Neither can who has more to read than one turn's budget, nor
-// who is about to get something: when the loop itself stood still, that is all
-// that came meanwhile.
-func (c *Conn) isSilent() bool {
-	return !c.paused && !c.isDirty && !(c.canRead && c.read <= readStopping)
-}
+// Nobody is judged while the kernel has told something that the loop has not
+// looked at: the turn had no more budget, or the loop itself stood still.
+//
+//	timeout      does not count while
+//	connect      anything was told (isTold)
+//	line         we do not read, or there is more to read (isSilent)
+//	idle         the same, or output is about to go out (isIdle)
+//	write        there is room for output (canFlush)
 
 // isTold reports whether the kernel has said something of a dial that was not
 // looked at yet.
 func (c *Conn) isTold() bool { return c.canRead || c.canWrite }
 
-// judgeAgain arms the timer for a silence that may begin now.
+// isSilent reports whether the peer is read, and has nothing to read.
+func (c *Conn) isSilent() bool {
+	return !c.paused && !(c.canRead && c.read <= readStopping)
+}
+
+// isIdle reports whether no byte can move in either direction but by the peer.
+func (c *Conn) isIdle() bool { return c.isSilent() && !c.isDirty && !c.canFlush() }
+
+// judgeAgain arms the timer for what may begin to be due now.
 func (c *Conn) judgeAgain() {
-	if c.config.IdleTimeout > 0 || c.config.LineTimeout > 0 {
+	if c.config.IdleTimeout > 0 || c.config.LineTimeout > 0 || c.stuck > 0 && c.config.WriteTimeout > 0 {
 		c.arm()
 	}
 }

@@ -147,6 +147,7 @@ func (c *Conn) wrote(n int) {
 	}
 	c.out.consume(&c.loop.pool, n)
 	c.written += uint64(n)
+	c.loop.work += n / 1024 * workPerKiB
 	c.active = c.loop.now
 	c.stuck = 0
 	if c.out.size() > 0 {

@@ -102,6 +102,41 @@ func TestADialThatTheKernelHasToldOfIsNotLate(t *testing.T) {
 	}
 }
 
+// A peer that has taken output meanwhile is looked at before it is judged, too,
+// open or closing. Its timeout goes on afterwards.
+func TestAPeerWithRoomThatTheKernelHasToldOfIsNotStuck(t *testing.T) {
+	for _, closing := range []bool{false, true} {
+		r := newRig(t, func(r *rig) { r.config.WriteTimeout = 50 * time.Millisecond })
+		r.kernel.Limit = 1000
+		var busy []*fake.Peer
+		for range 200 {
+			p, _ := r.client()
+			busy = append(busy, p)
+		}
+		slow, a := r.client()
+		a.conn.Append(make([]byte, 1<<20))
+		r.settle()
+		if a.conn.Written() == a.conn.Appended() {
+			t.Fatal("the kernel has taken all of the output")
+		}
+		if closing {
+			a.conn.Close()
+		}
+		for _, p := range busy {
+			p.SendString(strings.Repeat("x\n", 1000))
+		}
+		r.kernel.After(10*time.Millisecond, func() { slow.Receive() })
+		r.kernel.Advance(60 * time.Millisecond)
+		before := a.conn.Written()
+		r.settle()
+		if a.closed() || a.conn.Written() == before {
+			t.Fatalf("closed for output that had room (closing: %v): %s", closing, a.said())
+		}
+		r.pass(60 * time.Millisecond)
+		r.wantSaid(a, "closed: write timeout")
+	}
+}
+
 func TestNothingAppendedStartsNoTimeout(t *testing.T) {
 	r := newRig(t, func(r *rig) { r.config.WriteTimeout = time.Second })
 	_, a := r.client()
