@@ -11,6 +11,7 @@ package poller
 
 import (
 	"net/netip"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -80,7 +81,7 @@ func (k *Kernel) wait(want, millis int) (int, Errno) {
 		n, err := unix.EpollWait(k.epfd, k.batch[:want], millis)
 		return max(n, 0), errno(err)
 	}
-	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(k.epfd), uintptr(unsafe.Pointer(&k.batch[0])), uintptr(want), 0, 0, 0)
+	n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(k.epfd), uintptr(unsafe.Pointer(&k.batch[0])), uintptr(want), 0, 0, 0)
 	if e != 0 {
 		return 0, e
 	}
@@ -104,7 +105,7 @@ func (k *Kernel) Unregister(fd int) Errno {
 
 // Read implements Sys.
 func (k *Kernel) Read(fd int, p []byte) (int, Errno) {
-	n, _, e := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), 0, 0, 0)
+	n, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), 0, 0, 0)
 	if e != 0 {
 		return 0, e
 	}
@@ -113,7 +114,7 @@ func (k *Kernel) Read(fd int, p []byte) (int, Errno) {
 
 // Write implements Sys.
 func (k *Kernel) Write(fd int, p []byte) (int, Errno) {
-	n, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
+	n, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
 	if e != 0 {
 		return 0, e
 	}
