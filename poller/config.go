@@ -72,6 +72,8 @@ const (
 	// spareTimersMax is how many timers of former connections are kept for the
 	// next ones (48 KiB): enough for a turn that closes and opens many.
 	spareTimersMax = 1024
+	// spareInputsMax is the same for what connections keep of their input.
+	spareInputsMax = 1024
 
 	// MailboxCapacity bounds the messages of outsiders that wait for the loop;
 	// above it they get "busy". As many places again are kept for completions

@@ -125,30 +125,28 @@ func (c Cause) String() string {
 }
 
 // Conn is one connection. It belongs to its loop's goroutine. After OnClose it
-// must not be used.
+// must not be used. Nearly all of them are idle nearly all the time, so what is
+// not needed then is held by pointers: it is 128 bytes, and a test holds it
+// there, since the next larger size of the allocator costs a client 32.
 type Conn struct {
 	loop    *Loop
 	handler Handler
 	config  *ConnConfig
-	filter  Filter
-	timer   *Timer // borrowed while something is due
-	in      buffer // what could not go on: whole lines first, then a fragment
-	out     buffer // what the kernel has not taken
-	written uint64 // bytes the kernel has taken, or that were dropped
-	since   int64  // when connecting or lingering began
-	active  int64  // when a byte last moved
-	line    int64  // when the unfinished line began; 0: there is none
-	stuck   int64  // since when output waits without a byte taken; 0: none waits
+	filter  *Filter // few have one
+	timer   *Timer  // borrowed while something is due
+	in      *input  // what could not go on; borrowed, too
+	out     buffer  // what the kernel has not taken
+	written uint64  // bytes the kernel has taken, or that were dropped
+	moved   int64   // when a byte last moved, or connecting or lingering began
+	stuck   int64   // since when output waits without a byte taken; 0: none waits
 	fd      int32
-	inLines uint32 // how many bytes at the front of in are whole lines
-	last    int32  // how many bytes a stopping connection may still read
-	wakeAt  int32  // OnRoom is due when so little output waits; -1: not asked for
+	wakeAt  int32 // OnRoom is due when so little output waits; -1: not asked for
 
 	state state
 	read  readState
 	write writeState
 	why   CauseKind
-	errno Errno
+	errno uint16
 
 	canRead, canWrite bool // sticky: an edge sets, EAGAIN or an error clears
 	mustDrain         bool // PRI, RDHUP, HUP or ERR was seen: a short read proves nothing
@@ -166,7 +164,7 @@ const (
 )
 
 func newConn(l *Loop, fd int, h Handler, config *ConnConfig, s state) (*Conn, Errno) {
-	c := &Conn{loop: l, handler: h, config: config, fd: int32(fd), wakeAt: -1, state: s, since: l.now, active: l.now}
+	c := &Conn{loop: l, handler: h, config: config, fd: int32(fd), wakeAt: -1, state: s, moved: l.now}
 	if e := l.sys.Register(fd, l.slots.take(fd, c)); e != 0 {
 		l.slots.give(fd)
 		l.sys.Close(fd)
@@ -187,10 +185,12 @@ func (l *Loop) Adopt(fd int, carried []byte, h Handler, config *ConnConfig) (*Co
 	if e != 0 {
 		return nil, e
 	}
-	c.in.append(&l.pool, carried)
-	c.inLines = uint32(c.wholeLines(carried))
-	if len(carried) > int(c.inLines) {
-		c.line = l.now
+	if len(carried) > 0 {
+		in := c.store(carried)
+		in.lines = uint32(c.wholeLines(carried))
+		if len(carried) > int(in.lines) {
+			in.since = l.now
+		}
 	}
 	l.enqueue(c)
 	c.arm()
@@ -211,7 +211,9 @@ func (c *Conn) Release() (fd int, unread, unsent []byte) {
 	}
 	l := c.loop
 	l.dequeue(c)
-	unread = append(unread, c.in.bytes()...)
+	if c.in != nil {
+		unread = append(unread, c.in.bytes()...)
+	}
 	unsent = append(unsent, c.out.bytes()...)
 	l.sys.Unregister(int(c.fd)) // the descriptor lives on, and with it its registration
 	c.detach()
@@ -253,7 +255,7 @@ func (c *Conn) canProgress() bool {
 	case stateConnecting:
 		return c.canRead || c.canWrite
 	case stateOpen:
-		return c.wantsRead() && (c.canRead && c.read != readStopped || c.inLines > 0) || c.canFlush() || c.reset && c.unread()
+		return c.wantsRead() && (c.canRead && c.read != readStopped || c.in.whole() > 0) || c.canFlush() || c.reset && c.unread()
 	case stateClosing:
 		return c.canFlush() || c.canRead && c.read != readEnded
 	}

@@ -45,7 +45,7 @@ func (c *Conn) lingerFromNow() {
 	if c.state != stateClosing || c.write == writeFinishing {
 		return
 	}
-	c.since = c.loop.now
+	c.moved = c.loop.now
 	c.arm()
 	c.closeIfDone()
 }
@@ -70,7 +70,7 @@ func (c *Conn) fail(e Errno) {
 func (c *Conn) failReset() {
 	e := c.loop.sys.SockErr(int(c.fd))
 	if e == 0 {
-		e = c.errno
+		e = Errno(c.errno)
 	}
 	c.fail(e)
 }
@@ -81,7 +81,7 @@ func (c *Conn) die(why Cause) {
 	if c.state >= stateDead {
 		return
 	}
-	c.state, c.why, c.errno = stateDead, why.Kind, why.Errno
+	c.state, c.why, c.errno = stateDead, why.Kind, uint16(why.Errno)
 	c.loop.dead = append(c.loop.dead, c)
 }
 
@@ -90,7 +90,7 @@ func (c *Conn) die(why Cause) {
 func (c *Conn) free() {
 	c.loop.sys.Close(int(c.fd)) // its answer changes nothing: the number is free
 	c.detach()
-	c.handler.OnClose(c, Cause{Kind: c.why, Errno: c.errno})
+	c.handler.OnClose(c, Cause{Kind: c.why, Errno: Errno(c.errno)})
 	c.dropBuffers()
 	c.handler = nil
 }
@@ -105,7 +105,7 @@ func (c *Conn) detach() {
 
 func (c *Conn) dropBuffers() {
 	c.written += uint64(c.out.size())
-	c.in.drop(&c.loop.pool)
+	c.forgetInput()
 	c.out.drop(&c.loop.pool)
 }
 
@@ -135,18 +135,18 @@ func (c *Conn) due() int64 {
 	switch c.state {
 	case stateConnecting:
 		if !c.isTold() {
-			add(c.since, int64(c.config.ConnectTimeout))
+			add(c.moved, int64(c.config.ConnectTimeout))
 		}
 	case stateClosing:
 		if c.write != writeFinishing {
-			add(c.since, int64(c.config.LingerTimeout))
+			add(c.moved, int64(c.config.LingerTimeout))
 		}
 	case stateOpen:
 		if c.isSilent() {
-			add(c.line, int64(c.config.LineTimeout))
+			add(c.in.began(), int64(c.config.LineTimeout))
 		}
 		if c.isIdle() {
-			add(c.active, int64(c.config.IdleTimeout))
+			add(c.moved, int64(c.config.IdleTimeout))
 		}
 	}
 	if (c.state == stateOpen || c.state == stateClosing) && !c.canFlush() {
@@ -160,17 +160,17 @@ func (c *Conn) due() int64 {
 func (c *Conn) Expire(now int64) {
 	over := func(from, after int64) bool { return after > 0 && from > 0 && from+after <= now }
 	switch {
-	case c.state == stateConnecting && !c.isTold() && over(c.since, int64(c.config.ConnectTimeout)):
+	case c.state == stateConnecting && !c.isTold() && over(c.moved, int64(c.config.ConnectTimeout)):
 		c.die(Cause{Kind: CauseConnectTimeout})
-	case c.state == stateClosing && c.write != writeFinishing && over(c.since, int64(c.config.LingerTimeout)):
+	case c.state == stateClosing && c.write != writeFinishing && over(c.moved, int64(c.config.LingerTimeout)):
 		c.die(Cause{Kind: c.why})
 	case c.state >= stateDead || c.state == stateConnecting:
 	case !c.canFlush() && over(c.stuck, int64(c.config.WriteTimeout)):
 		c.die(Cause{Kind: CauseWriteTimeout})
 	case c.state != stateOpen:
-	case c.isSilent() && over(c.line, int64(c.config.LineTimeout)):
+	case c.isSilent() && over(c.in.began(), int64(c.config.LineTimeout)):
 		c.expel(CauseLineTimeout)
-	case c.isIdle() && over(c.active, int64(c.config.IdleTimeout)):
+	case c.isIdle() && over(c.moved, int64(c.config.IdleTimeout)):
 		c.expel(CauseIdleTimeout)
 	}
 	if c.timer != nil && !c.timer.Armed() {
@@ -222,10 +222,15 @@ func (c *Conn) expel(why CauseKind) {
 // forgive moves whatever the connection is judged by, by the time that the loop
 // stood still.
 func (c *Conn) forgive(stood int64) {
-	for _, from := range [...]*int64{&c.active, &c.line, &c.stuck, &c.since} {
-		if *from > 0 {
-			*from = min(*from+stood, c.loop.now)
+	later := func(from int64) int64 {
+		if from == 0 {
+			return 0
 		}
+		return min(from+stood, c.loop.now)
+	}
+	c.moved, c.stuck = later(c.moved), later(c.stuck)
+	if c.in != nil {
+		c.in.since = later(c.in.since)
 	}
 }
 

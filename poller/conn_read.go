@@ -23,15 +23,15 @@ type Filter interface {
 
 // SetFilter puts f between socket and handler. It must be there before the
 // first byte is read.
-func (c *Conn) SetFilter(f Filter) { c.filter = f }
+func (c *Conn) SetFilter(f Filter) { c.filter = &f }
 
 // Resume lets a connection be read again whose handler had no room. Neither its
 // silence nor its unfinished line was the peer's fault meanwhile.
 func (c *Conn) Resume() {
 	if c.paused {
-		c.paused, c.active = false, c.loop.now
-		if c.line > 0 {
-			c.line = c.loop.now
+		c.paused, c.moved = false, c.loop.now
+		if c.in.began() > 0 {
+			c.in.since = c.loop.now
 		}
 		c.arm()
 	}
@@ -60,7 +60,8 @@ func (c *Conn) StopReading() {
 	if c.read != readOn || c.state != stateOpen {
 		return
 	}
-	c.read, c.last = readStopping, int32(c.config.TurnBytes)
+	c.read = readStopping
+	c.borrowInput().last = int32(c.config.TurnBytes)
 	// No edge is waited for, and one that was not told yet may be that of an urgent
 	// byte: a short read proves nothing.
 	c.canRead, c.mustDrain = true, true
@@ -78,16 +79,17 @@ func (c *Conn) Mute() {
 	c.enqueueIfAble()
 }
 
-func (c *Conn) forgetInput() {
-	c.in.drop(&c.loop.pool)
-	c.inLines, c.line = 0, 0
-}
-
 // Kept is how many bytes were read and could not go on yet.
-func (c *Conn) Kept() int { return c.in.size() }
+func (c *Conn) Kept() int { return c.in.kept() }
 
 // Held is the memory that the connection's buffers cost, in bytes.
-func (c *Conn) Held() int { return c.in.held() + c.out.held() }
+func (c *Conn) Held() int {
+	held := c.out.held()
+	if c.in != nil {
+		held += c.in.held()
+	}
+	return held
+}
 
 // Ended reports whether the peer has ended its side.
 func (c *Conn) Ended() bool { return c.read == readEnded }
@@ -97,7 +99,7 @@ func (c *Conn) Ended() bool { return c.read == readEnded }
 func (c *Conn) readLines() {
 	bytesLeft, linesLeft := c.config.TurnBytes, c.config.TurnLines
 	linesLeft -= c.handKept(linesLeft)
-	if c.takesLines() && c.inLines == 0 && c.in.size() >= c.config.MaxLine {
+	if c.takesLines() && c.in.whole() == 0 && c.in.kept() >= c.config.MaxLine {
 		c.refuseLongLine(nil)
 	}
 	for range callsPerServe {
@@ -112,14 +114,14 @@ func (c *Conn) readLines() {
 		linesLeft -= c.accept(c.loop.scratch[:n], linesLeft)
 	}
 	c.loop.work += c.config.TurnLines - linesLeft + (c.config.TurnBytes-bytesLeft)/1024*workPerKiB
-	if c.read == readStopped && c.state == stateOpen && c.inLines == 0 {
+	if c.read == readStopped && c.state == stateOpen && c.in.whole() == 0 {
 		c.finishReading(readMuted)
 	}
 	c.judgeAgain()
 }
 
 func (c *Conn) mayRead() bool {
-	return c.state == stateOpen && c.canRead && c.inLines == 0 && !c.paused && (c.read == readOn || c.read == readStopping)
+	return c.state == stateOpen && c.canRead && c.in.whole() == 0 && !c.paused && (c.read == readOn || c.read == readStopping)
 }
 
 // takesLines reports whether the handler still wants what was read.
@@ -156,7 +158,7 @@ func (c *Conn) readOnce(most int) int {
 		return 0
 	}
 	c.noteShort(n, most)
-	c.active = c.loop.now
+	c.moved = c.loop.now
 	return n
 }
 
@@ -173,7 +175,7 @@ func (c *Conn) countLast(n int, e Errno) {
 	if c.read != readStopping {
 		return
 	}
-	if c.last -= int32(n); e != 0 || c.last <= 0 {
+	if c.in.last -= int32(n); e != 0 || c.in.last <= 0 {
 		c.read = readStopped
 	}
 }
@@ -181,7 +183,7 @@ func (c *Conn) countLast(n int, e Errno) {
 // accept takes new bytes and gives the number of lines that went on.
 func (c *Conn) accept(data []byte, maxLines int) (lines int) {
 	if c.filter != nil {
-		plain, done, err := c.filter.Filter(c, data)
+		plain, done, err := (*c.filter).Filter(c, data)
 		if err != nil {
 			c.die(Cause{Kind: CauseAborted})
 			return 0
@@ -190,7 +192,7 @@ func (c *Conn) accept(data []byte, maxLines int) (lines int) {
 			c.filter = nil
 		}
 	}
-	if c.in.size() > 0 {
+	if c.in.kept() > 0 {
 		rest, ok := c.completeFragment(data)
 		if !ok {
 			return 0
@@ -201,7 +203,7 @@ func (c *Conn) accept(data []byte, maxLines int) (lines int) {
 	if len(data) == 0 || !c.takesLines() {
 		return lines
 	}
-	if c.in.size() > 0 {
+	if c.in.kept() > 0 {
 		c.keep(data)
 		return lines
 	}
@@ -241,13 +243,12 @@ func (c *Conn) completeFragment(data []byte) (rest []byte, ok bool) {
 		c.keep(data)
 		return nil, false
 	}
-	if c.in.size()+head > c.config.MaxLine {
+	if c.in.kept()+head > c.config.MaxLine {
 		c.refuseLongLine(data)
 		return nil, false
 	}
-	c.in.append(&c.loop.pool, data[:head])
-	c.inLines = uint32(c.in.size())
-	c.line = 0
+	in := c.store(data[:head])
+	in.lines, in.since = uint32(in.size()), 0
 	return data[head:], true
 }
 
@@ -257,26 +258,23 @@ func (c *Conn) keep(data []byte) {
 	if len(data) == 0 {
 		return
 	}
-	before, whole := c.in.size(), 0
-	if before == int(c.inLines) {
+	before, whole := c.in.kept(), 0
+	if before == c.in.whole() {
 		whole = c.wholeLines(data)
 	}
+	fragment := before - c.in.whole() + len(data)
 	if whole > 0 {
-		before, c.line = 0, 0
-	} else {
-		before -= int(c.inLines)
-	}
-	fragment := before + len(data) - whole
-	if whole == 0 && c.inLines == 0 && fragment >= c.config.MaxLine {
+		fragment = len(data) - whole
+	} else if c.in.whole() == 0 && fragment >= c.config.MaxLine {
 		c.refuseLongLine(data)
 		return
 	}
+	in := c.store(data)
 	if whole > 0 {
-		c.inLines = uint32(c.in.size() + whole)
+		in.lines, in.since = uint32(before+whole), 0
 	}
-	c.in.append(&c.loop.pool, data)
-	if fragment > 0 && c.line == 0 {
-		c.line = c.loop.now
+	if fragment > 0 && in.since == 0 {
+		in.since = c.loop.now
 		c.arm()
 	}
 }
@@ -284,27 +282,28 @@ func (c *Conn) keep(data []byte) {
 // refuseLongLine ends the lines. data is what has just been read of the long
 // one; the rest of it is kept already.
 func (c *Conn) refuseLongLine(data []byte) {
-	c.in.append(&c.loop.pool, data)
+	in := c.store(data)
 	if c.read != readEnded {
 		c.read = readMuted
 	}
 	c.handing = true
-	c.handler.OnLongLine(c, c.in.bytes())
+	c.handler.OnLongLine(c, in.bytes())
 	c.handing = false
 	c.forgetInput()
 }
 
 // handKept hands over kept whole lines and gives their number.
 func (c *Conn) handKept(maxLines int) (lines int) {
-	if c.inLines == 0 || c.paused || maxLines <= 0 || !c.takesLines() {
+	if c.in.whole() == 0 || c.paused || maxLines <= 0 || !c.takesLines() {
 		return 0
 	}
-	taken, lines := c.hand(c.in.bytes()[:c.inLines], maxLines)
+	taken, lines := c.hand(c.in.bytes()[:c.in.lines], maxLines)
 	if !c.takesLines() {
 		return lines
 	}
-	c.inLines -= uint32(taken)
+	c.in.lines -= uint32(taken)
 	c.in.consume(&c.loop.pool, taken)
+	c.returnInput()
 	return lines
 }
 
@@ -330,8 +329,13 @@ func (c *Conn) hand(run []byte, maxLines int) (taken, lines int) {
 // finishReading tells the handler that no more lines come, and why.
 func (c *Conn) finishReading(end readState) {
 	c.read = end
-	fragment := c.in
-	c.in, c.inLines, c.line = buffer{}, 0, 0
+	if c.in == nil {
+		c.handler.OnEnd(c, nil)
+		return
+	}
+	fragment := c.in.buffer
+	c.in.buffer = buffer{}
+	c.forgetInput()
 	c.handler.OnEnd(c, fragment.bytes())
 	fragment.drop(&c.loop.pool)
 }

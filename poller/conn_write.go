@@ -148,7 +148,7 @@ func (c *Conn) wrote(n int) {
 	c.out.consume(&c.loop.pool, n)
 	c.written += uint64(n)
 	c.loop.work += n / 1024 * workPerKiB
-	c.active = c.loop.now
+	c.moved = c.loop.now
 	c.stuck = 0
 	if c.out.size() > 0 {
 		c.stuck = c.loop.now
@@ -168,7 +168,7 @@ func (c *Conn) callOnRoom() {
 func (c *Conn) failWrite(e Errno) {
 	c.written += uint64(c.out.size())
 	c.out.drop(&c.loop.pool)
-	c.write, c.errno, c.stuck = writeFailed, e, 0
+	c.write, c.errno, c.stuck = writeFailed, uint16(e), 0
 	c.canRead, c.mustDrain, c.reset = true, true, true
 	switch {
 	case c.state == stateClosing, c.unread():

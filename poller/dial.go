@@ -51,7 +51,7 @@ func (c *Conn) finishConnect() {
 }
 
 func (c *Conn) open() {
-	c.state, c.active = stateOpen, c.loop.now
+	c.state, c.moved = stateOpen, c.loop.now
 	if c.stuck > 0 {
 		c.stuck = c.loop.now
 	}

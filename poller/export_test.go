@@ -5,6 +5,7 @@ package poller
 import (
 	"net/netip"
 	"time"
+	"unsafe"
 )
 
 const (
@@ -25,6 +26,7 @@ const (
 	WaitMillisMax    = waitMillisMax
 	BlockBytesMin    = blockBytesMin
 	PageBytes        = pageBytes
+	ConnBytes        = unsafe.Sizeof(Conn{})
 )
 
 var WholeMillis = wholeMillis

@@ -66,3 +66,11 @@ func TestTheHeapIsASortedList(t *testing.T) {
 		}
 	}
 }
+
+// TestAnIdleConnectionIsSmall: the next larger size of the allocator would cost
+// every client 32 bytes more.
+func TestAnIdleConnectionIsSmall(t *testing.T) {
+	if size := poller.ConnBytes; size > 128 {
+		t.Errorf("a connection takes %d bytes", size)
+	}
+}

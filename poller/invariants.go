@@ -58,7 +58,7 @@ func (l *Loop) checkOwners() error {
 func (c *Conn) check() error {
 	asleep := *c // as it would be without the chance to flush
 	asleep.canWrite = c.canWrite && c.state == stateConnecting
-	out, fragment := c.out.size(), c.in.size() > int(c.inLines)
+	out, fragment := c.out.size(), c.in.kept() > c.in.whole()
 	switch {
 	case c.state == stateFreed:
 		return errors.New("a freed connection owns it")
@@ -71,12 +71,14 @@ func (c *Conn) check() error {
 		return errors.New("it can progress, and is not on the ready list")
 	case !c.queued && !c.isDirty && c.state != stateConnecting && c.canFlush():
 		return errors.New("its output could leave, and it is neither on the ready list nor dirty")
-	case (c.in.page != nil) != (c.in.size() > 0), (c.out.page != nil) != (out > 0):
+	case c.in != nil && c.in.size() == 0 && c.read != readStopping:
+		return errors.New("it holds an input without bytes")
+	case c.in != nil && (c.in.page != nil) != (c.in.size() > 0), (c.out.page != nil) != (out > 0):
 		return errors.New("a buffer holds a block without bytes")
-	case int(c.inLines) > c.in.size():
+	case c.in.whole() > c.in.kept():
 		return errors.New("more whole lines are kept than bytes")
-	case fragment != (c.line > 0):
-		return fmt.Errorf("an unfinished line is kept: %t, its time runs: %t", fragment, c.line > 0)
+	case fragment != (c.in.began() > 0):
+		return fmt.Errorf("an unfinished line is kept: %t, its time runs: %t", fragment, c.in.began() > 0)
 	case out > 0 && c.write != writeOn && c.write != writeFinishing:
 		return errors.New("output waits that can never leave")
 	case (out > 0) != (c.stuck > 0):

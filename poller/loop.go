@@ -45,6 +45,7 @@ type Loop struct {
 	dead          []*Conn    // who is freed at the end of this turn
 	listeners     []*Listener
 	spareTimers   []*Timer
+	spareInputs   []*input
 	mailWaits     bool
 	putOff        int // turns since the timers were last looked at
 	work          int // what was done in this turn, in lines

@@ -143,7 +143,7 @@ var plantedFaults = []sim.Planted{
 	sim.Plant("a drain closes with requests outstanding", "proxy/drain.go",
 		"	s.client.StopReading()\n	s.answered()", "	s.client.StopReading()\n	if PLANTED {\n		s.end()\n		return\n	}\n	s.answered()"),
 	sim.Plant("a line that just fits is too long", "poller/conn_read.go",
-		"	if c.in.size()+head > c.config.MaxLine {", "	if c.in.size()+head > c.config.MaxLine || PLANTED && c.in.size()+head == c.config.MaxLine {"),
+		"	if c.in.kept()+head > c.config.MaxLine {", "	if c.in.size()+head > c.config.MaxLine || PLANTED && c.in.size()+head == c.config.MaxLine {"),
 	sim.Plant("a request without a reply is counted as answered", "proxy/exchange.go",
 		"		if r.seq != 0 {\n			p.stats.Add(stats.Abandoned, 1)", "		if r.seq != 0 {\n			if PLANTED {\n				p.stats.Add(stats.Strays, 1)\n			}\n			p.stats.Add(stats.Abandoned, 1)"),
 }
