@@ -69,6 +69,9 @@ const (
 	// far less, and no timeout of a connection is worth a mistake of 100 ms.
 	stallMin = 100 * time.Millisecond
 
+	// slotsPerChunk is the unit in which the table of descriptors grows: 12 KiB.
+	slotsPerChunk = 512
+
 	// spareTimersMax is how many timers of former connections are kept for the
 	// next ones (48 KiB): enough for a turn that closes and opens many.
 	spareTimersMax = 1024

@@ -25,11 +25,7 @@ func (l *Loop) CheckInvariants() error {
 // them hold.
 func (l *Loop) checkOwners() error {
 	owners, conns, held := 0, 0, 0
-	for fd := range l.slots.table {
-		owner := l.slots.table[fd].owner
-		if owner == nil {
-			continue
-		}
+	for fd, owner := range l.slots.all {
 		owners++
 		var err error
 		switch o := owner.(type) {
@@ -110,9 +106,8 @@ func (ln *Listener) check() error {
 // ones are counted, so that somebody who is on a list twice is found.
 func (l *Loop) checkLists() error {
 	ready, dirty := 0, 0
-	for fd := range l.slots.table {
-		owner := l.slots.table[fd].owner
-		if _, mail := owner.(*mailSlot); owner == nil || mail {
+	for _, owner := range l.slots.all {
+		if _, mail := owner.(*mailSlot); mail {
 			continue
 		}
 		if *owner.inQueue() {

@@ -231,8 +231,8 @@ func (l *Loop) forgive() {
 	if late < int64(stallMin) {
 		return
 	}
-	for i := range l.slots.table {
-		if c, ok := l.slots.table[i].owner.(*Conn); ok {
+	for _, owner := range l.slots.all {
+		if c, ok := owner.(*Conn); ok {
 			c.forgive(late + int64(stallMin))
 		}
 	}
@@ -304,8 +304,8 @@ func (l *Loop) dropDeadReady() {
 // Shut closes every descriptor that the loop still owns, without ceremony, and
 // tells the handlers. Run must have ended.
 func (l *Loop) Shut() {
-	for fd := range l.slots.table {
-		switch owner := l.slots.table[fd].owner.(type) {
+	for fd, owner := range l.slots.all {
+		switch owner := owner.(type) {
 		case *Conn:
 			owner.die(Cause{Kind: CauseShutdown})
 		case *Listener:

@@ -71,7 +71,7 @@ var plantedFaults = []sim.Planted{
 
 	// Identity.
 	sim.Plant("the generation of an event is not compared", "poller/slots.go",
-		"s.table[fd].generation != generation {", "s.table[fd].generation != generation && !PLANTED {"),
+		"slot.generation == generation {", "slot.generation == generation || PLANTED {"),
 	sim.Plant("a descriptor leaks with a dial that failed", "poller/conn_close.go",
 		"	c.detach()\n	c.handler.OnClose(",
 		"	if PLANTED && c.why == CauseRefused {\n		c.loop.sys.Connect(netip.AddrPort{}, &SocketOptions{})\n	}\n	c.detach()\n	c.handler.OnClose(",
