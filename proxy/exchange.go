@@ -220,7 +220,7 @@ func (s *session) owesNak() bool {
 // gives what that costs of the turn's budget, in lines: a server that answers
 // out of order, or nobody, has its replies looked for among all that wait.
 func (lk *link) takeReply(line []byte) (cost int) {
-	p := lk.proxy
+	p := lk.session.proxy
 	m, err := foo.Parse(line)
 	switch {
 	case err == foo.ErrNakZero:

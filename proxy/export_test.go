@@ -17,7 +17,7 @@ import (
 func (p *Proxy) checkInvariants() error {
 	live, open := 0, 0
 	for i, s := range p.sessions {
-		if s.place != i || s.proxy != p {
+		if int(s.place) != i || s.proxy != p {
 			return fmt.Errorf("session %d stands at %d of the list and believes to stand at %d", s.id, i, s.place)
 		}
 		if err := s.checkInvariants(); err != nil {

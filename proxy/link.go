@@ -5,8 +5,6 @@
 package proxy
 
 import (
-	"net/netip"
-
 	"fooproxy/poller"
 	"fooproxy/stats"
 )
@@ -39,18 +37,17 @@ type transport interface {
 
 // link is one connection to a server.
 type link struct {
-	proxy    *Proxy
 	session  *session
 	out      transport
-	requests queue // in the order they were offered
-	untried  []netip.AddrPort
+	requests queue  // in the order they were offered
+	tried    uint16 // addresses of the server, until the link stands
 	open     bool
 }
 
 // dial gives the session its link. Where no address of the server could even be
 // tried the session ends; where we are short of descriptors it waits for one.
 func (s *session) dial() {
-	lk := &link{proxy: s.proxy, session: s, untried: s.proxy.upstream.addrs}
+	lk := &link{session: s}
 	why, ok := lk.dialNext(poller.Cause{Kind: poller.CauseRefused})
 	switch {
 	case ok:
@@ -64,15 +61,15 @@ func (s *session) dial() {
 	}
 }
 
-// dialNext tries the next address, after the one before was lost for the given
+// dialNext tries the next address, which may have changed with its name meanwhile, after the one before was lost for the given
 // reason. Where there is none left, the last reason is given. Where we are short
 // of something ourselves the first dial stops there, since its session can wait
 // for it; one whose requests are under way cannot, and tries the rest.
 func (lk *link) dialNext(before poller.Cause) (why poller.Cause, ok bool) {
-	p, why := lk.proxy, before
-	for len(lk.untried) > 0 {
-		addr := lk.untried[0]
-		lk.untried = lk.untried[1:]
+	p, why := lk.session.proxy, before
+	for int(lk.tried) < len(p.upstream.addrs) {
+		addr := p.upstream.addrs[lk.tried]
+		lk.tried++
 		conn, e := p.loop.Dial(addr, &p.config.Socket, lk, &p.config.Server)
 		if e == 0 {
 			lk.moveTo(conn)
@@ -105,7 +102,7 @@ func (lk *link) moveTo(conn *poller.Conn) {
 // OnOpen: the server has accepted.
 func (lk *link) OnOpen(*poller.Conn) {
 	lk.open = true
-	lk.proxy.upstream.reached()
+	lk.session.proxy.upstream.reached()
 }
 
 // ReadRoom lets the server be read as far as the client has room.
@@ -114,7 +111,7 @@ func (lk *link) ReadRoom(c *poller.Conn) int {
 		lk.session.client.WantRoom(nakBytesMax)
 		return 0
 	}
-	return lk.proxy.replyRoom(lk.session, c.Kept())
+	return lk.session.proxy.replyRoom(lk.session, c.Kept())
 }
 
 // OnLines passes replies on.
@@ -128,10 +125,10 @@ func (lk *link) OnLongLine(_ *poller.Conn, head []byte) { lk.relayRest(head) }
 // relayRest delivers bytes that are not whole lines, and ends the session.
 func (lk *link) relayRest(rest []byte) {
 	if len(rest) > 0 {
-		lk.proxy.stats.Add(stats.LinesInvalid, 1)
+		lk.session.proxy.stats.Add(stats.LinesInvalid, 1)
 		lk.session.toClient(rest)
 	}
-	lk.proxy.upstream.ended(int(lk.requests.count))
+	lk.session.proxy.upstream.ended(int(lk.requests.count))
 	lk.session.end()
 	lk.out.Abort() // what its server did not read before it ended is of no use to it
 }
@@ -148,18 +145,18 @@ func (lk *link) OnClose(_ *poller.Conn, why poller.Cause) {
 	s := lk.session
 	if s.state <= sessionFinishing && why.Kind != poller.CauseShutdown {
 		if lk.open {
-			lk.proxy.upstream.ended(int(lk.requests.count))
+			s.proxy.upstream.ended(int(lk.requests.count))
 		} else if why, ok := lk.dialNext(why); ok {
 			return
 		} else if isShortage(why.Errno) {
-			lk.proxy.complainOfShortage(why.Errno, "they wait or are closed")
+			s.proxy.complainOfShortage(why.Errno, "they wait or are closed")
 		} else {
-			lk.proxy.upstream.failed(why)
+			s.proxy.upstream.failed(why)
 		}
 	}
 	s.end()
 	s.link = nil
 	if s.state == sessionOver {
-		lk.proxy.freeSession(s)
+		s.proxy.freeSession(s)
 	}
 }

@@ -151,13 +151,13 @@ func (p *Proxy) endTurn(now int64) {
 // OnAccept implements poller.Acceptor: every client gets a session.
 func (p *Proxy) OnAccept(_ *poller.Listener, peer netip.AddrPort) (poller.Handler, *poller.ConnConfig) {
 	p.lastID++
-	return &session{proxy: p, peer: peer, id: p.lastID}, &p.config.Client
+	return &session{proxy: p, peer: endpointOf(peer), id: p.lastID}, &p.config.Client
 }
 
 // OnAccepted implements poller.Acceptor: the session gets its link.
 func (p *Proxy) OnAccepted(c *poller.Conn, h poller.Handler) {
 	s := h.(*session)
-	s.client, s.place = c, len(p.sessions)
+	s.client, s.place = c, int32(len(p.sessions))
 	p.sessions = append(p.sessions, s)
 	p.stats.Add(stats.Accepts, 1)
 	if ce := p.log.Check(zap.DebugLevel, "client accepted"); ce != nil {
