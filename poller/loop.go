@@ -23,6 +23,7 @@ import (
 	"runtime"
 	"slices"
 	"sync/atomic"
+	"time"
 )
 
 // Loop is one event loop: one goroutine, one Sys. All methods of it and of its
@@ -46,6 +47,8 @@ type Loop struct {
 	listeners     []*Listener
 	spareTimers   []*Timer
 	spareInputs   []*input
+	busyPoll      int64 // how long after an event waits are polls, ns
+	pollUntil     int64
 	mailWaits     bool
 	putOff        int // turns since the timers were last looked at
 	work          int // what was done in this turn, in lines
@@ -121,6 +124,11 @@ func (l *Loop) Stop() { l.stopped = true }
 // one instead of calling Run.
 func (l *Loop) Stopped() bool { return l.stopped }
 
+// SetBusyPoll has the loop poll instead of waiting for so long after each event: a
+// reply that comes soon is met awake. It costs a core for as long. 0, the
+// default, always waits.
+func (l *Loop) SetBusyPoll(d time.Duration) { l.busyPoll = int64(d) }
+
 // Run makes turns until Stop, on a thread of its own.
 func (l *Loop) Run() {
 	runtime.LockOSThread()
@@ -143,6 +151,9 @@ func (l *Loop) Turn(until int64) {
 		panic("epoll_wait: " + e.Error())
 	}
 	l.before, l.now = l.now, l.sys.Now()
+	if n > 0 {
+		l.pollUntil = l.now + l.busyPoll
+	}
 	if l.watching {
 		l.beat.Store(l.turns + 1)
 	}
@@ -166,6 +177,9 @@ func (l *Loop) Turn(until int64) {
 // deadline is when the wait of the next turn ends; 0 polls.
 func (l *Loop) deadline(until int64) int64 {
 	if len(l.ready) > 0 || len(l.dirty) > 0 || len(l.dead) > 0 || l.mailWaits {
+		return 0
+	}
+	if l.now < l.pollUntil {
 		return 0
 	}
 	return min(until, l.timers.next())

@@ -5,6 +5,7 @@ package poller_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"fooproxy/poller"
 	"fooproxy/poller/fake"
@@ -41,5 +42,41 @@ func TestATurnIsBoundedOverAllConnections(t *testing.T) {
 	}
 	if limit := poller.TurnWorkMax + r.config.TurnLines; most > limit {
 		t.Errorf("%d lines in one turn, %d are the limit", most, limit)
+	}
+}
+
+// TestALoopPollsAfterAnEventForAsLongAsItWasTold looks at the clock: while the
+// loop polls, no time passes in its wait.
+func TestALoopPollsAfterAnEventForAsLongAsItWasTold(t *testing.T) {
+	for name, busy := range map[string]time.Duration{"off": 0, "on": 50 * time.Microsecond} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			p, a := r.client()
+			r.loop.SetBusyPoll(busy)
+			r.kernel.Advance(time.Second)
+			waits := func() bool {
+				before := r.kernel.Now()
+				r.loop.Turn(before + int64(time.Millisecond))
+				r.check()
+				return r.kernel.Now() > before
+			}
+			if !waits() {
+				t.Fatal("it polls although nothing has happened for long")
+			}
+			p.SendString("x\n")
+			for len(a.lines) == 0 {
+				waits()
+			}
+			for range 10 {
+				if waits() == (busy > 0) {
+					t.Fatal("after an event it does the other")
+				}
+			}
+			r.kernel.Advance(busy)
+			waits() // this turn only learns what time it is
+			if !waits() {
+				t.Error("it polls for longer")
+			}
+		})
 	}
 }

@@ -94,6 +94,9 @@ type Config struct {
 	// MaxMemory bounds the buffers and records of all connections, in bytes.
 	// Above it the clients that hold the most are not read.
 	MaxMemory int
+	// BusyPoll is how long after an event the loop polls instead of waiting; 0:
+	// not at all.
+	BusyPoll time.Duration
 	// Drain is how long outstanding requests have after Drain.
 	Drain time.Duration
 	// Client and Server are how connections of either side are treated.
@@ -131,7 +134,7 @@ func (c *Config) check() error {
 	switch {
 	case c.MaxOutstanding < 1:
 		return errors.New("at least one request must be allowed to be outstanding")
-	case c.MaxConns < 0 || c.MaxMemory < 1 || c.Drain < 0:
+	case c.MaxConns < 0 || c.MaxMemory < 1 || c.Drain < 0 || c.BusyPoll < 0:
 		return errors.New("limits must be positive")
 	}
 	return errors.Join(checkSide("client", &c.Client), checkSide("server", &c.Server))

@@ -77,6 +77,7 @@ func New(sys poller.Sys, server Server, config Config) (*Proxy, error) {
 	}
 	p.askDrain = sync.OnceFunc(func() { post(p.beginDrain) })
 	loop.OnTurn(p.endTurn)
+	loop.SetBusyPoll(config.BusyPoll)
 	loop.Arm(&p.trimmer, (*recordTrimmer)(p), loop.Now()+int64(trimInterval))
 	return p, nil
 }

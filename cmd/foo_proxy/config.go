@@ -42,6 +42,9 @@ const (
 
 	// timeLow keeps timeouts above 0 that would otherwise mean no bound.
 	timeLow = time.Millisecond
+	// busyPollHigh bounds -busy-poll: a core that polls for longer than that after
+	// the last byte serves nobody.
+	busyPollHigh = time.Second
 	// timeHigh bounds every duration: longer is a slip of the keyboard.
 	timeHigh = 24 * time.Hour
 )
