@@ -191,3 +191,43 @@ func BenchmarkRepliesInReverse(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*DefaultMaxOutstanding), "ns/message")
 }
+
+// recordRound makes a function that takes a batch of records through their lives:
+// onto both queues, found by their reply, and back.
+func recordRound() func() {
+	var table records
+	var client, link queue
+	seq := uint64(0)
+	return func() {
+		first := seq + 1
+		for range batch {
+			seq++
+			id := table.take()
+			*table.at(id) = record{seq: seq, linkSeq: seq, state: recordSent}
+			table.push(&client, clientOrder, id)
+			table.push(&link, linkOrder, id)
+		}
+		for reply := first; reply <= seq; reply++ {
+			id, _ := table.find(&link, reply)
+			table.remove(&link, linkOrder, id)
+			table.remove(&client, clientOrder, id)
+			table.put(id)
+		}
+	}
+}
+
+func TestRecordsDoNotAllocate(t *testing.T) {
+	if n := allocations(t, recordRound()); n != 0 {
+		t.Errorf("%v allocations for %d records", n, batch)
+	}
+}
+
+// BenchmarkRecord is the bookkeeping of one request, from its line to its reply.
+func BenchmarkRecord(b *testing.B) {
+	round := recordRound()
+	b.ReportAllocs()
+	for b.Loop() {
+		round()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch, "ns/request")
+}

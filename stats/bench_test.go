@@ -134,3 +134,14 @@ func BenchmarkHistogramDigits(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkWindow is what a turn with one message costs its window.
+func BenchmarkWindow(b *testing.B) {
+	w := NewWindow(0)
+	b.ReportAllocs()
+	var now int64
+	for b.Loop() {
+		now += 20_000
+		w.Add(now, 1)
+	}
+}

@@ -129,10 +129,15 @@ func TestLoopSideDoesNotAllocate(t *testing.T) {
 	s := NewSnapshot()
 	var now int64
 	r.Fill(s, now)
+	w := NewWindow(now)
 	tests := []struct {
 		name string
 		call func()
 	}{
+		{"Window.Add", func() {
+			now += testMillisecond
+			w.Add(now, 1)
+		}},
 		{"Add", func() { r.Add(MsgReq, 1) }},
 		{"Latency", func() { r.Latency(now) }},
 		{"EndTurn", func() {
