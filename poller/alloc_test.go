@@ -4,7 +4,10 @@ package poller_test
 
 import (
 	"bytes"
+	"net/netip"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"fooproxy/poller"
 )
@@ -75,5 +78,44 @@ func BenchmarkEcho(b *testing.B) {
 		p.Send(line)
 		r.loop.Turn(r.sys.Now())
 		p.Receive()
+	}
+}
+
+// TestOpeningConnectionsDoesNotAllocate looks at the real kernel alone; what the
+// loop makes of a connection is its business.
+func TestOpeningConnectionsDoesNotAllocate(t *testing.T) {
+	k, err := poller.NewKernel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Shut()
+	options := poller.DefaultSocketOptions()
+	for _, at := range []string{"127.0.0.1:0", "[::]:0"} {
+		listener, e := k.Listen(netip.MustParseAddrPort(at), &options)
+		if e != 0 {
+			t.Fatal(e)
+		}
+		addr, _, _ := k.Names(listener)
+		addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port())
+		allocs := testing.AllocsPerRun(100, func() {
+			dialled, e := k.Connect(addr, &options)
+			if e != 0 && e != unix.EINPROGRESS {
+				t.Fatal(e)
+			}
+			accepted, from, e := k.Accept(listener)
+			if e != 0 {
+				t.Fatal(e)
+			}
+			local, peer, e := k.Names(dialled)
+			if e != 0 || local != from || peer != addr {
+				t.Fatalf("%v calls %v, which sees %v (%v)", local, peer, from, e)
+			}
+			k.Close(accepted)
+			k.Close(dialled)
+		})
+		if allocs != 0 {
+			t.Errorf("%s: %v allocations", at, allocs)
+		}
+		k.Close(listener)
 	}
 }

@@ -23,6 +23,7 @@ type Kernel struct {
 	epfd  int
 	start time.Time
 	batch [eventsPerWait]unix.EpollEvent
+	name  socketName
 }
 
 // NewKernel opens an epoll instance. The error is the kernel's.
@@ -130,11 +131,11 @@ func (k *Kernel) Close(fd int) Errno { return errno(unix.Close(fd)) }
 
 // Accept implements Sys.
 func (k *Kernel) Accept(fd int) (int, netip.AddrPort, Errno) {
-	conn, sa, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-	if err != nil {
-		return -1, netip.AddrPort{}, errno(err)
+	conn, e := k.name.ask(unix.SYS_ACCEPT4, fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if e != 0 {
+		return -1, netip.AddrPort{}, e
 	}
-	return conn, addrPort(sa), 0
+	return conn, k.name.addrPort(), 0
 }
 
 // SockErr implements Sys.
@@ -148,15 +149,14 @@ func (k *Kernel) SockErr(fd int) Errno {
 
 // Names implements Sys.
 func (k *Kernel) Names(fd int) (local, peer netip.AddrPort, e Errno) {
-	l, err := unix.Getsockname(fd)
-	if err != nil {
-		return local, peer, errno(err)
+	if _, e = k.name.ask(unix.SYS_GETSOCKNAME, fd, 0); e != 0 {
+		return local, peer, e
 	}
-	p, err := unix.Getpeername(fd)
-	if err != nil {
-		return addrPort(l), peer, errno(err)
+	local = k.name.addrPort()
+	if _, e = k.name.ask(unix.SYS_GETPEERNAME, fd, 0); e != 0 {
+		return local, peer, e
 	}
-	return addrPort(l), addrPort(p), 0
+	return local, k.name.addrPort(), 0
 }
 
 // OpenWake implements Sys.

@@ -38,8 +38,9 @@ func (k *Kernel) listen(addr netip.AddrPort, o *SocketOptions) (int, Errno) {
 			return closeWith(fd, e)
 		}
 	}
-	if err := unix.Bind(fd, sockaddr(addr)); err != nil {
-		return closeWith(fd, errno(err))
+	k.name.set(addr)
+	if e := k.name.tell(unix.SYS_BIND, fd); e != 0 {
+		return closeWith(fd, e)
 	}
 	if err := unix.Listen(fd, o.Backlog); err != nil {
 		return closeWith(fd, errno(err))
@@ -54,7 +55,8 @@ func (k *Kernel) Connect(addr netip.AddrPort, o *SocketOptions) (int, Errno) {
 	if e != 0 {
 		return -1, e
 	}
-	switch e := errno(unix.Connect(fd, sockaddr(addr))); e {
+	k.name.set(addr)
+	switch e := k.name.tell(unix.SYS_CONNECT, fd); e {
 	case 0:
 		return fd, 0
 	case unix.EINPROGRESS, unix.EINTR:
@@ -114,24 +116,6 @@ func setInt(fd, level, name, value int) Errno {
 func closeWith(fd int, e Errno) (int, Errno) {
 	unix.Close(fd) // the caller's error is the one worth telling
 	return -1, e
-}
-
-func sockaddr(a netip.AddrPort) unix.Sockaddr {
-	if a.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
-	}
-	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
-}
-
-// addrPort shows an IPv4 peer of a dual-stack socket as IPv4.
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch a := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
-	}
-	return netip.AddrPort{}
 }
 
 // errno gets the number out of an error of package unix.
