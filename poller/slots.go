@@ -7,6 +7,8 @@
 
 package poller
 
+import "slices"
+
 // pollable is what a slot can own: a connection, a listener, the mailbox.
 type pollable interface {
 	// onEdge takes the mask of an edge. It marks readiness and does nothing
@@ -18,8 +20,11 @@ type pollable interface {
 	inQueue() *bool
 }
 
+// slot is 16 bytes: nearly all owners are connections, so the others are told by
+// their place in a list.
 type slot struct {
-	owner      pollable
+	conn       *Conn
+	other      uint32 // one more than its place; 0: it is no other
 	generation uint32
 }
 
@@ -28,7 +33,19 @@ type slot struct {
 // copies before it to the collector, 200 bytes a client in all.
 type slots struct {
 	chunks []*[slotsPerChunk]slot
+	others []pollable // listeners, the mailbox; with holes where they were given back
 	open   int
+}
+
+// owner is whose slot it is, nil for nobody's.
+func (s *slots) owner(slot *slot) pollable {
+	switch {
+	case slot.conn != nil:
+		return slot.conn
+	case slot.other > 0:
+		return s.others[slot.other-1]
+	}
+	return nil
 }
 
 // at is a descriptor's slot; the descriptor was taken before.
@@ -38,7 +55,7 @@ func (s *slots) at(fd int) *slot { return &s.chunks[fd/slotsPerChunk][fd%slotsPe
 func (s *slots) all(yield func(fd int, owner pollable) bool) {
 	for n := 0; n < len(s.chunks); n++ {
 		for i := range s.chunks[n] {
-			if owner := s.chunks[n][i].owner; owner != nil && !yield(n*slotsPerChunk+i, owner) {
+			if owner := s.owner(&s.chunks[n][i]); owner != nil && !yield(n*slotsPerChunk+i, owner) {
 				return
 			}
 		}
@@ -53,21 +70,40 @@ func (s *slots) take(fd int, owner pollable) uint64 {
 		s.chunks = append(s.chunks, new([slotsPerChunk]slot))
 	}
 	slot := s.at(fd)
-	if slot.owner != nil {
+	if s.owner(slot) != nil {
 		panic("slots: a descriptor has two owners")
 	}
-	slot.owner = owner
+	if c, ok := owner.(*Conn); ok {
+		slot.conn = c
+	} else {
+		slot.other = s.place(owner)
+	}
 	s.open++
 	return token(fd, slot.generation)
+}
+
+// place puts an owner that is no connection into the list.
+func (s *slots) place(owner pollable) uint32 {
+	at := slices.Index(s.others, nil)
+	if at < 0 {
+		at = len(s.others)
+		s.others = append(s.others, nil)
+	}
+	s.others[at] = owner
+	return uint32(at + 1)
 }
 
 // give takes fd back. Every token of it is stale from now on.
 func (s *slots) give(fd int) {
 	slot := s.at(fd)
-	if slot.owner == nil {
+	switch {
+	case slot.conn != nil:
+		slot.conn = nil
+	case slot.other > 0:
+		s.others[slot.other-1], slot.other = nil, 0
+	default:
 		panic("slots: a descriptor is given back twice")
 	}
-	slot.owner = nil
 	slot.generation++
 	s.open--
 }
@@ -77,7 +113,7 @@ func (s *slots) give(fd int) {
 func (s *slots) find(token uint64) pollable {
 	fd, generation := int(uint32(token)), uint32(token>>32)
 	if slot := s.at(fd); slot.generation == generation {
-		return slot.owner
+		return s.owner(slot)
 	}
 	return nil
 }
