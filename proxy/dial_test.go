@@ -242,3 +242,19 @@ func TestAShortageAfterAConnectThatFailedLeadsToTheNextAddress(t *testing.T) {
 		})
 	}
 }
+
+// TestAddressesThatChangeDuringADialAreAllTried: by their places in the list the
+// one that answers would count as tried already.
+func TestAddressesThatChangeDuringADialAreAllTried(t *testing.T) {
+	g := &stage{t: t, kernel: fake.New()}
+	dead := g.kernel.Listen(anyLoopback)
+	g.server = g.kernel.Listen(anyLoopback)
+	g.kernel.Inject(fake.CallConnect, fake.Fault{Refuse: true, Delay: time.Millisecond})
+	g.open([]netip.AddrPort{dead.Addr(), g.server.Addr()})
+	client := g.kernel.Dial(g.addr)
+	g.settle()
+	g.says(client, "REQ 1 x\n")
+	g.proxy.upstream.moved([]netip.AddrPort{g.server.Addr(), dead.Addr()})
+	g.pass(2 * time.Millisecond)
+	g.hears(g.server.Accept(), "REQ 1 x\n")
+}

@@ -40,14 +40,16 @@ type link struct {
 	session  *session
 	out      transport
 	requests queue  // in the order they were offered
-	tried    uint16 // addresses of the server, until the link stands
+	tried    uint16 // how many addresses of the server, until the link stands
+	lookup   uint8  // and which answer of the name service they are of
 	open     bool
 }
 
 // dial gives the session its link. Where no address of the server could even be
 // tried the session ends; where we are short of descriptors it waits for one.
 func (s *session) dial() {
-	lk := &link{session: s}
+	lk := &s.first
+	*lk = link{session: s, lookup: s.proxy.upstream.lookup}
 	why, ok := lk.dialNext(poller.Cause{Kind: poller.CauseRefused})
 	switch {
 	case ok:
@@ -61,12 +63,16 @@ func (s *session) dial() {
 	}
 }
 
-// dialNext tries the next address, which may have changed with its name meanwhile, after the one before was lost for the given
-// reason. Where there is none left, the last reason is given. Where we are short
-// of something ourselves the first dial stops there, since its session can wait
-// for it; one whose requests are under way cannot, and tries the rest.
+// dialNext tries the next address, after the one before was lost for the given
+// reason. Where the name has other addresses since, it tries all of them. Where
+// there is none left, the last reason is given. Where we are short of something
+// ourselves the first dial stops there, since its session can wait for it; one
+// whose requests are under way cannot, and tries the rest.
 func (lk *link) dialNext(before poller.Cause) (why poller.Cause, ok bool) {
 	p, why := lk.session.proxy, before
+	if lk.lookup != p.upstream.lookup {
+		lk.lookup, lk.tried = p.upstream.lookup, 0
+	}
 	for int(lk.tried) < len(p.upstream.addrs) {
 		addr := p.upstream.addrs[lk.tried]
 		lk.tried++

@@ -36,7 +36,7 @@ func (p *Proxy) watchName(ctx context.Context, server Server) {
 			p.log.Warn("server name does not resolve, its last addresses stay", zap.String("server", server.Name), zap.Int("addresses", len(known)), zap.Error(err))
 		}
 		failing = err != nil
-		if err == nil && !slices.Equal(addrs, known) && p.loop.Mailbox().Post(func() { p.upstream.addrs = addrs }) == nil {
+		if err == nil && !slices.Equal(addrs, known) && p.loop.Mailbox().Post(func() { p.upstream.moved(addrs) }) == nil {
 			known = addrs
 			p.log.Info("server has other addresses now", zap.String("server", server.Name), zap.Stringers("addresses", addrs))
 		}

@@ -28,8 +28,8 @@ const (
 )
 
 // session is one client. It has a link, or none before its link was dialled
-// and after that is gone. It takes 88 bytes, and a test holds it and the link
-// below the next sizes of the allocator, since most clients are idle.
+// and after that is gone. It takes 128 bytes, and a test holds it there, since
+// most clients are idle and the allocator's next size is 144.
 type session struct {
 	proxy      *Proxy
 	client     *poller.Conn
@@ -39,6 +39,7 @@ type session struct {
 	id         uint32
 	place      int32 // in the proxy's list
 	peer       endpoint
+	first      link // the link that starts with it, so that the two are one object
 	state      sessionState
 	draining   bool // finishes as soon as nothing is outstanding
 	recordless bool // lines were forwarded whose replies nobody waits for here

@@ -144,7 +144,7 @@ func (s *simulation) renumber() {
 	err := s.proxy.loop.Mailbox().Post(func() {
 		addrs := slices.Clone(s.proxy.upstream.addrs)
 		slices.Reverse(addrs)
-		s.proxy.upstream.addrs = addrs
+		s.proxy.upstream.moved(addrs)
 	})
 	if err != nil {
 		s.world.Fail("mailbox", "%v", err)

@@ -8,14 +8,11 @@ import (
 	"unsafe"
 )
 
-// TestAnIdleClientIsSmall: above these sizes the allocator takes the next larger
-// one, for every client.
+// TestAnIdleClientIsSmall: above this size the allocator takes the next larger one,
+// for every client.
 func TestAnIdleClientIsSmall(t *testing.T) {
-	if size := unsafe.Sizeof(session{}); size > 96 {
-		t.Errorf("a session takes %d bytes", size)
-	}
-	if size := unsafe.Sizeof(link{}); size > 48 {
-		t.Errorf("a link takes %d bytes", size)
+	if size := unsafe.Sizeof(session{}); size > 128 {
+		t.Errorf("a session with its link takes %d bytes", size)
 	}
 }
 

@@ -14,9 +14,10 @@ import (
 
 // upstream belongs to the loop.
 type upstream struct {
-	name  string
-	addrs []netip.AddrPort
-	down  bool
+	name   string
+	addrs  []netip.AddrPort
+	lookup uint8 // the number of the answer that addrs are of
+	down   bool
 
 	loop         *poller.Loop
 	log          *zap.Logger
@@ -24,6 +25,12 @@ type upstream struct {
 	reported     int64        // when losses were logged last
 	lost         int          // connections that the server ended with requests outstanding
 	lostRequests int
+}
+
+// moved notes that the name of the server has other addresses now.
+func (u *upstream) moved(addrs []netip.AddrPort) {
+	u.addrs = addrs
+	u.lookup++
 }
 
 // reached notes a connection that stands.
