@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"runtime"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -87,6 +88,8 @@ func (c Command) serve(log *cli.Log) error {
 	signals := cli.WatchSignals(handlers(ctx, service, log, pidFile))
 	stopWatching := Watch(service.Loop(), log)
 	log.Logger().Info("listening", zap.Stringer("address", address), zap.Int("pid", os.Getpid()), zap.String("version", cli.Version))
+	// What the start leaves behind makes room for clients, instead of new memory.
+	runtime.GC()
 	err = service.Run()
 	stopWatching()
 	// Before all that waits: whoever reads the log or the statistics may be slow.
