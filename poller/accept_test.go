@@ -286,12 +286,12 @@ func TestAnAddressInUseOnTheRealKernel(t *testing.T) {
 		t.Error(err)
 	}
 	for _, addr := range []string{"[::1]:0", "[::]:0", "0.0.0.0:0"} {
-		other, err := l.loop.Listen(netip.MustParseAddrPort(addr), &l.options, &l.host)
+		other, err := l.loop.Listen(poller.TCPAddr(netip.MustParseAddrPort(addr)), &l.options, &l.host)
 		if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
 			continue // a host without IPv6
 		}
 		l.must(err)
-		to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), other.Addr().Port())
+		to := poller.TCPAddr(netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), other.Addr().TCP().Port()))
 		if addr == "[::1]:0" {
 			to = other.Addr()
 		}

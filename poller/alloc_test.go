@@ -91,14 +91,14 @@ func TestOpeningConnectionsDoesNotAllocate(t *testing.T) {
 	defer k.Shut()
 	options := poller.DefaultSocketOptions()
 	for _, at := range []string{"127.0.0.1:0", "[::]:0"} {
-		listener, e := k.Listen(netip.MustParseAddrPort(at), &options)
+		listener, e := k.Listen(poller.TCPAddr(netip.MustParseAddrPort(at)), &options)
 		if e != 0 {
 			t.Fatal(e)
 		}
 		addr, _, _ := k.Names(listener)
 		addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), addr.Port())
 		allocs := testing.AllocsPerRun(100, func() {
-			dialled, e := k.Connect(addr, &options)
+			dialled, e := k.Connect(poller.TCPAddr(addr), &options)
 			if e != 0 && e != unix.EINPROGRESS {
 				t.Fatal(e)
 			}

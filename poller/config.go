@@ -43,6 +43,19 @@ const (
 	// acceptComplaint bounds the reports of a resting listener to one a second.
 	acceptComplaint = time.Second
 
+	// placeRetry is how long a dial waits before it asks a unix socket again whose
+	// queue was full. The kernel does not tell of room; 10 ms is a hundredth of the
+	// usual connect timeout, and far above what the question costs.
+	placeRetry = 10 * time.Millisecond
+
+	// folderLockMax bounds the wait for the lock of the directory in which the file
+	// of a unix socket is made: others hold it for as long as a bind and a connect
+	// take. folderLockLast bounds it at the end of the process, which must not keep
+	// whoever waits for that. folderLockRetry is how often it is tried.
+	folderLockMax   = 2 * time.Second
+	folderLockLast  = 100 * time.Millisecond
+	folderLockRetry = 5 * time.Millisecond
+
 	// readRoomMin is the least room worth a read. Below it the other side
 	// counts as full, so that a nearly full buffer does not turn into thousands
 	// of tiny reads.
@@ -109,7 +122,8 @@ type ConnConfig struct {
 	LowMark int
 	// TurnBytes and TurnLines are what one connection may read in one turn.
 	TurnBytes, TurnLines int
-	// ConnectTimeout bounds a dial. 0: the kernel's own limit.
+	// ConnectTimeout bounds a dial. 0: the kernel's own limit, which a unix socket
+	// whose queue stays full has not got.
 	ConnectTimeout time.Duration
 	// IdleTimeout closes a connection on which no byte moved. 0: never.
 	IdleTimeout time.Duration

@@ -98,6 +98,7 @@ func (c *Conn) free() {
 // detach takes the connection off everything the loop keeps.
 func (c *Conn) detach() {
 	c.loop.slots.give(int(c.fd))
+	c.loop.forgetPlace(c)
 	c.loop.conns--
 	c.returnTimer()
 	c.state = stateFreed

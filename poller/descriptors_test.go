@@ -95,7 +95,7 @@ func fatal(t *testing.T, err error) {
 func TestTenThousandConnectionsLeaveNoDescriptorBehind(t *testing.T) {
 	const rounds, atOnce = 20, 500
 	l := newLive(t, func(l *live) { l.config.AbandonOnReset = true })
-	every, err := l.loop.Listen(netip.MustParseAddrPort("0.0.0.0:0"), &l.options, &l.host)
+	every, err := l.loop.Listen(poller.TCPAddr(netip.MustParseAddrPort("0.0.0.0:0")), &l.options, &l.host)
 	l.must(err)
 	l.prepare = func(a *actor, _ *poller.Conn) {
 		echo(a)
@@ -107,7 +107,7 @@ func TestTenThousandConnectionsLeaveNoDescriptorBehind(t *testing.T) {
 		var clients []int
 		for range atOnce {
 			// Each round has an address of its own, and with it its own ports.
-			to := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 1, byte(round + 1)}, Port: int(every.Addr().Port())}
+			to := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 1, byte(round + 1)}, Port: int(every.Addr().TCP().Port())}
 			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 			l.must(err)
 			l.must(unix.Connect(fd, to))

@@ -3,22 +3,23 @@
 
 package poller
 
-import (
-	"net/netip"
-	"syscall"
-)
+import "syscall"
 
 // Dial starts a connection to addr. Output may be appended at once; it leaves
 // when the connection stands and OnOpen has been called. Where the kernel
-// refuses at once there is no connection and the handler is not called.
-func (l *Loop) Dial(addr netip.AddrPort, o *SocketOptions, h Handler, config *ConnConfig) (*Conn, Errno) {
-	fd, e := l.sys.Connect(addr, o)
-	if e != 0 && e != syscall.EINPROGRESS {
-		return nil, e
+// refuses at once there is no connection and the handler is not called. Where
+// the queue of a unix socket is full, it asks again until ConnectTimeout.
+func (l *Loop) Dial(addr Addr, o *SocketOptions, h Handler, config *ConnConfig) (*Conn, Errno) {
+	fd, answer := l.sys.Connect(addr, o)
+	if fd < 0 {
+		return nil, answer
 	}
 	c, e := newConn(l, fd, h, config, stateConnecting)
 	if e != 0 {
 		return nil, e
+	}
+	if answer == eAgain {
+		l.awaitPlace(c, addr)
 	}
 	c.arm()
 	return c, 0
@@ -32,6 +33,8 @@ func (l *Loop) Dial(addr netip.AddrPort, o *SocketOptions, h Handler, config *Co
 //	0          none          still connecting
 //	0          our own       refused: the dial met itself on a free port
 //	0          another's     open
+//
+// A unix socket has a peer or none, but no port on which it could meet itself.
 func (c *Conn) finishConnect() {
 	sys := c.loop.sys
 	if e := sys.SockErr(int(c.fd)); e != 0 {
@@ -43,7 +46,7 @@ func (c *Conn) finishConnect() {
 	case e != 0:
 		c.canRead, c.canWrite = false, false // the next edge will say
 		c.arm()
-	case local == peer:
+	case local == peer && local.IsValid():
 		c.die(Cause{Kind: CauseRefused, Errno: syscall.ECONNREFUSED})
 	default:
 		c.open()

@@ -177,7 +177,7 @@ func TestAConnectionToItselfIsRefused(t *testing.T) {
 	r := newRig(t)
 	r.kernel.Inject(fake.CallConnect, fake.Fault{Self: true})
 	a := &actor{}
-	c, e := r.loop.Dial(netip.MustParseAddrPort("127.0.0.1:40000"), &r.options, a, r.config)
+	c, e := r.loop.Dial(poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:40000")), &r.options, a, r.config)
 	if e != 0 {
 		t.Fatal(e)
 	}
@@ -241,7 +241,7 @@ func TestDialsOnTheRealKernel(t *testing.T) {
 func TestADialThatTheRealKernelRefusesAtOnceLeavesNothing(t *testing.T) {
 	l := newLive(t)
 	before := openDescriptors(t)
-	c, e := l.loop.Dial(netip.MustParseAddrPort("255.255.255.255:9"), &l.options, &actor{}, l.config)
+	c, e := l.loop.Dial(poller.TCPAddr(netip.MustParseAddrPort("255.255.255.255:9")), &l.options, &actor{}, l.config)
 	if c != nil || e == 0 || openDescriptors(t) != before {
 		t.Errorf("%v, %d descriptors", e, openDescriptors(t)-before)
 	}

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-var anyLoopback = netip.MustParseAddrPort("127.0.0.1:0")
+var anyLoopback = poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:0"))
 
 // actor is a handler that takes every line and keeps a journal, unless a test
 // gives it something else to do.
@@ -144,7 +144,7 @@ type host struct {
 	onAccept func(l *poller.Listener)
 }
 
-func (h *host) OnAccept(l *poller.Listener, _ netip.AddrPort) (poller.Handler, *poller.ConnConfig) {
+func (h *host) OnAccept(l *poller.Listener, _ poller.Peer) (poller.Handler, *poller.ConnConfig) {
 	if h.onAccept != nil {
 		h.onAccept(l)
 	}

@@ -1,5 +1,6 @@
-// kernel_linux.go is the real Sys: Linux, epoll, TCP. With socket_linux.go it is
-// all of the package that may import unix, and it decides nothing.
+// kernel_linux.go is the real Sys: Linux, epoll. With socket_linux.go and
+// unix_linux.go it is all of the package that may import unix, and it decides
+// nothing.
 //
 // recv, send and a poll are raw system calls: they cannot block, and telling the
 // scheduler about each of them costs more than the call. They are recv and send,
@@ -10,6 +11,7 @@
 package poller
 
 import (
+	"errors"
 	"net/netip"
 	"syscall"
 	"time"
@@ -20,6 +22,7 @@ import (
 
 // Kernel is the real Sys. Create it with NewKernel, end it with Shut.
 type Kernel struct {
+	files socketFiles
 	epfd  int
 	start time.Time
 	batch [eventsPerWait]unix.EpollEvent
@@ -35,8 +38,11 @@ func NewKernel() (*Kernel, error) {
 	return &Kernel{epfd: fd, start: time.Now()}, nil
 }
 
-// Shut closes the epoll instance. The loop must have ended.
-func (k *Kernel) Shut() error { return wrap("close", unix.Close(k.epfd)) }
+// Shut closes the epoll instance and removes the files of unix sockets. The loop
+// must have ended.
+func (k *Kernel) Shut() error {
+	return errors.Join(k.RemoveFiles(), wrap("close", unix.Close(k.epfd)))
+}
 
 // Now implements Sys. It counts from NewKernel, plus one so that 0 is always
 // in the past.

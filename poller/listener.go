@@ -18,7 +18,7 @@ import (
 type Acceptor interface {
 	// OnAccept gets a connection that stands. It gives its handler and its
 	// configuration; without a handler the connection is closed at once.
-	OnAccept(l *Listener, peer netip.AddrPort) (Handler, *ConnConfig)
+	OnAccept(l *Listener, peer Peer) (Handler, *ConnConfig)
 	// OnAccepted gets the connection itself, with that handler, right after
 	// OnAccept.
 	OnAccepted(c *Conn, h Handler)
@@ -30,7 +30,7 @@ type Acceptor interface {
 type Listener struct {
 	loop      *Loop
 	acceptor  Acceptor
-	addr      netip.AddrPort
+	addr      Addr
 	fd        int
 	retry     Timer
 	complain  int64 // no complaint before
@@ -42,11 +42,12 @@ type Listener struct {
 	queued    bool
 }
 
-// Listen opens a listener. The error names the address.
-func (l *Loop) Listen(addr netip.AddrPort, o *SocketOptions, a Acceptor) (*Listener, error) {
+// Listen opens a listener, before Run: a unix socket costs a look into the file
+// system. The error names the address.
+func (l *Loop) Listen(addr Addr, o *SocketOptions, a Acceptor) (*Listener, error) {
 	fd, e := l.sys.Listen(addr, o)
 	if e != 0 {
-		return nil, fmt.Errorf("cannot listen on %s: %w", addr, e)
+		return nil, listenError(addr, e)
 	}
 	ln := &Listener{loop: l, acceptor: a, addr: addr, fd: fd}
 	if e := l.sys.Register(fd, l.slots.take(fd, ln)); e != 0 {
@@ -54,15 +55,38 @@ func (l *Loop) Listen(addr netip.AddrPort, o *SocketOptions, a Acceptor) (*Liste
 		l.sys.Close(fd)
 		return nil, fmt.Errorf("cannot listen on %s: epoll_ctl: %w", addr, e)
 	}
-	if local, _, e := l.sys.Names(fd); e == 0 || e == syscall.ENOTCONN {
-		ln.addr = local
+	if local, _, e := l.sys.Names(fd); (e == 0 || e == syscall.ENOTCONN) && local.IsValid() {
+		ln.addr = TCPAddr(local)
 	}
 	l.listeners = append(l.listeners, ln)
 	return ln, nil
 }
 
+// listenError says in words of the user what the kernel's number means for the
+// path of a unix socket.
+func listenError(addr Addr, e Errno) error {
+	switch {
+	case addr.IsUnix() && e == syscall.EADDRINUSE:
+		return refusedListen{fmt.Sprintf("cannot listen: %s is in use", addr), e}
+	case addr.IsUnix() && e == syscall.ENOTSOCK:
+		return refusedListen{fmt.Sprintf("cannot listen on %s: the file there is no socket", addr), e}
+	case addr.IsUnix() && e == syscall.EBUSY:
+		return refusedListen{fmt.Sprintf("cannot listen on %s: another process holds the lock of its directory", addr), e}
+	}
+	return fmt.Errorf("cannot listen on %s: %w", addr, e)
+}
+
+// refusedListen is an error with a text of its own.
+type refusedListen struct {
+	text string
+	why  Errno
+}
+
+func (r refusedListen) Error() string { return r.text }
+func (r refusedListen) Unwrap() error { return r.why }
+
 // Addr is where the listener really listens.
-func (ln *Listener) Addr() netip.AddrPort { return ln.addr }
+func (ln *Listener) Addr() Addr { return ln.addr }
 
 // Pause leaves waiting clients in the kernel's queue until Resume.
 func (ln *Listener) Pause() { ln.paused = true }
@@ -152,7 +176,7 @@ func (ln *Listener) acceptOne() {
 
 func (ln *Listener) welcome(fd int, peer netip.AddrPort) {
 	l := ln.loop
-	h, config := ln.acceptor.OnAccept(ln, peer)
+	h, config := ln.acceptor.OnAccept(ln, PeerOf(peer))
 	if h == nil {
 		l.sys.Close(fd)
 		return

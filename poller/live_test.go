@@ -30,7 +30,7 @@ type spy struct {
 	cleared     int // how often the eventfd was read
 }
 
-func (s *spy) Listen(addr netip.AddrPort, o *poller.SocketOptions) (int, poller.Errno) {
+func (s *spy) Listen(addr poller.Addr, o *poller.SocketOptions) (int, poller.Errno) {
 	return s.note(s.Sys.Listen(addr, o))
 }
 
@@ -40,7 +40,7 @@ func (s *spy) Accept(fd int) (int, netip.AddrPort, poller.Errno) {
 	return conn, peer, e
 }
 
-func (s *spy) Connect(addr netip.AddrPort, o *poller.SocketOptions) (int, poller.Errno) {
+func (s *spy) Connect(addr poller.Addr, o *poller.SocketOptions) (int, poller.Errno) {
 	return s.note(s.Sys.Connect(addr, o))
 }
 
@@ -70,6 +70,7 @@ type live struct {
 	sys      *spy
 	loop     *poller.Loop
 	listener *poller.Listener
+	addr     poller.Addr
 	options  poller.SocketOptions
 }
 
@@ -78,7 +79,7 @@ func newLive(t *testing.T, change ...func(*live)) *live {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &live{t: t, sys: &spy{Sys: kernel}, options: poller.DefaultSocketOptions()}
+	l := &live{t: t, sys: &spy{Sys: kernel}, addr: anyLoopback, options: poller.DefaultSocketOptions()}
 	config := poller.DefaultConnConfig()
 	l.config = &config
 	for _, f := range change {
@@ -87,7 +88,7 @@ func newLive(t *testing.T, change ...func(*live)) *live {
 	l.loop, err = poller.NewLoop(l.sys)
 	l.must(err)
 	l.loop.OnTurn(func(int64) { l.must(l.loop.CheckInvariants()) })
-	l.listener, err = l.loop.Listen(anyLoopback, &l.options, &l.host)
+	l.listener, err = l.loop.Listen(l.addr, &l.options, &l.host)
 	l.must(err)
 	t.Cleanup(func() {
 		l.loop.Shut()
@@ -136,7 +137,7 @@ func (l *live) client() (*net.TCPConn, *actor) {
 // connect connects a client that waits to be accepted.
 func (l *live) connect() *net.TCPConn {
 	l.t.Helper()
-	c, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(l.listener.Addr()))
+	c, err := net.DialTCP("tcp", nil, net.TCPAddrFromAddrPort(l.listener.Addr().TCP()))
 	l.must(err)
 	l.t.Cleanup(func() { c.Close() })
 	return c

@@ -49,6 +49,8 @@ type Loop struct {
 	spareInputs   []*input
 	busyPoll      int64 // how long after an event waits are polls, ns
 	pollUntil     int64
+	waiting       []placeless // dials that a full queue keeps waiting
+	askAgain      Timer       // when they ask again
 	mailWaits     bool
 	putOff        int // turns since the timers were last looked at
 	work          int // what was done in this turn, in lines

@@ -1,5 +1,6 @@
 // socket_linux.go owns the opening of sockets for the real kernel: families,
-// options, bind, listen, connect.
+// options, bind, listen, connect. What is special about unix sockets is
+// unix_linux.go's.
 
 package poller
 
@@ -13,16 +14,20 @@ import (
 
 // Listen implements Sys. The unspecified IPv6 address serves IPv4 as well; on a
 // host without IPv6 it falls back to the unspecified IPv4 address.
-func (k *Kernel) Listen(addr netip.AddrPort, o *SocketOptions) (int, Errno) {
-	fd, e := k.listen(addr, o)
-	if e == unix.EAFNOSUPPORT && addr.Addr() == netip.IPv6Unspecified() {
-		return k.listen(netip.AddrPortFrom(netip.IPv4Unspecified(), addr.Port()), o)
+func (k *Kernel) Listen(addr Addr, o *SocketOptions) (int, Errno) {
+	if addr.IsUnix() {
+		return k.listenUnix(addr.Path(), o)
+	}
+	tcp := addr.TCP()
+	fd, e := k.listenTCP(tcp, o)
+	if e == unix.EAFNOSUPPORT && tcp.Addr() == netip.IPv6Unspecified() {
+		return k.listenTCP(netip.AddrPortFrom(netip.IPv4Unspecified(), tcp.Port()), o)
 	}
 	return fd, e
 }
 
-func (k *Kernel) listen(addr netip.AddrPort, o *SocketOptions) (int, Errno) {
-	fd, e := openSocket(addr, o)
+func (k *Kernel) listenTCP(addr netip.AddrPort, o *SocketOptions) (int, Errno) {
+	fd, e := openTCP(addr, o)
 	if e != 0 {
 		return -1, e
 	}
@@ -50,12 +55,15 @@ func (k *Kernel) listen(addr netip.AddrPort, o *SocketOptions) (int, Errno) {
 
 // Connect implements Sys. EINTR means that the connection goes on being made,
 // as EINPROGRESS does: a second call would only confuse it.
-func (k *Kernel) Connect(addr netip.AddrPort, o *SocketOptions) (int, Errno) {
-	fd, e := openSocket(addr, o)
+func (k *Kernel) Connect(addr Addr, o *SocketOptions) (int, Errno) {
+	if addr.IsUnix() {
+		return connectUnix(addr.Path(), o)
+	}
+	fd, e := openTCP(addr.TCP(), o)
 	if e != 0 {
 		return -1, e
 	}
-	k.name.set(addr)
+	k.name.set(addr.TCP())
 	switch e := k.name.tell(unix.SYS_CONNECT, fd); e {
 	case 0:
 		return fd, 0
@@ -66,25 +74,44 @@ func (k *Kernel) Connect(addr netip.AddrPort, o *SocketOptions) (int, Errno) {
 	}
 }
 
-func openSocket(addr netip.AddrPort, o *SocketOptions) (int, Errno) {
+func openTCP(addr netip.AddrPort, o *SocketOptions) (int, Errno) {
 	family := unix.AF_INET
 	if addr.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
-	if err != nil {
-		return -1, errno(err)
+	fd, e := openSocket(family, unix.IPPROTO_TCP, o)
+	if e != 0 {
+		return -1, e
 	}
-	if e := setOptions(fd, o); e != 0 {
+	if e := setTCPOptions(fd, o); e != 0 {
 		return closeWith(fd, e)
 	}
 	return fd, 0
 }
 
-// setOptions sets TCP_NODELAY always: a line held back for the sake of fuller
+// openSocket opens a socket with the options that every kind of it has; none
+// where o is nil.
+func openSocket(family, protocol int, o *SocketOptions) (int, Errno) {
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, protocol)
+	if err != nil || o == nil {
+		return fd, errno(err)
+	}
+	if e := setOptions(fd, []option{
+		{unix.SOL_SOCKET, unix.SO_SNDBUF, o.SendBuffer},
+		{unix.SOL_SOCKET, unix.SO_RCVBUF, o.ReceiveBuffer},
+	}); e != 0 {
+		return closeWith(fd, e)
+	}
+	return fd, 0
+}
+
+// option is one of a socket's; 0 leaves the kernel's own value.
+type option struct{ level, name, value int }
+
+// setTCPOptions sets TCP_NODELAY always: a line held back for the sake of fuller
 // packets costs its sender a delayed acknowledgement, about 40 ms.
-func setOptions(fd int, o *SocketOptions) Errno {
-	options := []struct{ level, name, value int }{
+func setTCPOptions(fd int, o *SocketOptions) Errno {
+	return setOptions(fd, []option{
 		{unix.IPPROTO_TCP, unix.TCP_NODELAY, 1},
 		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, seconds(o.KeepIdle)},
 		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, seconds(o.KeepIdle)},
@@ -92,9 +119,10 @@ func setOptions(fd int, o *SocketOptions) Errno {
 		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, o.KeepCount},
 		{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(o.UserTimeout / time.Millisecond)},
 		{unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, o.NotSentLowat},
-		{unix.SOL_SOCKET, unix.SO_SNDBUF, o.SendBuffer},
-		{unix.SOL_SOCKET, unix.SO_RCVBUF, o.ReceiveBuffer},
-	}
+	})
+}
+
+func setOptions(fd int, options []option) Errno {
 	for _, x := range options {
 		if x.value == 0 {
 			continue

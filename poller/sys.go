@@ -64,16 +64,25 @@ type Sys interface {
 	// Unregister takes fd out of the set; needed where the descriptor lives on.
 	Unregister(fd int) Errno
 
-	// Listen opens a listening socket.
-	Listen(addr netip.AddrPort, o *SocketOptions) (fd int, e Errno)
-	// Accept takes one connection from a listener's queue.
+	// Listen opens a listening socket. It may look into the file system, and is
+	// for the time before the loop runs.
+	Listen(addr Addr, o *SocketOptions) (fd int, e Errno)
+	// Accept takes one connection from a listener's queue. The peer is not valid
+	// where it has no name, as with a unix socket.
 	Accept(fd int) (conn int, peer netip.AddrPort, e Errno)
-	// Connect starts a connection. With 0 or EINPROGRESS fd is open, with
-	// everything else there is none.
-	Connect(addr netip.AddrPort, o *SocketOptions) (fd int, e Errno)
+	// Connect starts a connection. With 0 or EINPROGRESS fd is open. With EAGAIN
+	// it may be: then the queue of a unix socket is full, the kernel will not tell
+	// when it has room, and ConnectAgain is to ask. With everything else, and
+	// where there is no descriptor, fd is -1.
+	Connect(addr Addr, o *SocketOptions) (fd int, e Errno)
+	// ConnectAgain goes on with a Connect that gave a descriptor and EAGAIN. With
+	// 0 the connection stands, and no edge tells; with EAGAIN the queue is still
+	// full. The descriptor stays open whatever it answers.
+	ConnectAgain(fd int, addr Addr) Errno
 	// SockErr reads and clears the pending error of a socket.
 	SockErr(fd int) Errno
-	// Names gives both ends of a socket; ENOTCONN while it has no peer.
+	// Names gives both ends of a socket; ENOTCONN while it has no peer. The ends of
+	// a unix socket are not valid addresses.
 	Names(fd int) (local, peer netip.AddrPort, e Errno)
 
 	// Read reads into p, which is never empty. 0 bytes without error is the

@@ -25,23 +25,23 @@ const (
 // deadAddr is an address where nobody listens. Its port lies below those that the
 // kernel gives out by itself, so no dial can meet itself there. Processes that
 // test at the same time look at different ones.
-func deadAddr(t testing.TB) netip.AddrPort {
+func deadAddr(t testing.TB) poller.Addr {
 	t.Helper()
 	for try := range 5000 {
 		port := 20_001 + 2*(os.Getpid()*7+try)%12_000
-		addr := netip.AddrPortFrom(anyLoopback.Addr(), uint16(port))
+		addr := netip.AddrPortFrom(anyLoopback.TCP().Addr(), uint16(port))
 		listener, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr))
 		if err == nil {
 			listener.Close()
-			return addr
+			return poller.TCPAddr(addr)
 		}
 	}
 	t.Fatal("there is no free port")
-	return netip.AddrPort{}
+	return poller.Addr{}
 }
 
 func TestAClientOfADeadServerIsClosed(t *testing.T) {
-	l := startLive(t, []netip.AddrPort{deadAddr(t)})
+	l := startLive(t, []poller.Addr{deadAddr(t)})
 	before := descriptors(t)
 	for range 10 {
 		c := dial(t, l.addr)
@@ -62,7 +62,7 @@ func TestAClientOfADeadServerIsClosed(t *testing.T) {
 
 func TestTheSecondAddressGetsTheLinesThatWaited(t *testing.T) {
 	s := startServer(t, 1, answers)
-	l := startLive(t, []netip.AddrPort{deadAddr(t), s.addr})
+	l := startLive(t, []poller.Addr{deadAddr(t), s.addr})
 	for range 20 {
 		c := dial(t, l.addr)
 		send(t, c, "REQ 1 a\nREQ 2 b\n")
@@ -117,7 +117,7 @@ func TestAServerThatDoesNotAcceptIsGivenUpInTime(t *testing.T) {
 	g := &stage{t: t, kernel: fake.New()}
 	g.server = g.kernel.Listen(anyLoopback)
 	g.kernel.Inject(fake.CallConnect, fake.Fault{Delay: fake.Never})
-	g.open([]netip.AddrPort{g.server.Addr()})
+	g.open([]poller.Addr{g.server.Addr()})
 	client := g.kernel.Dial(g.addr)
 	g.settle()
 	g.says(client, "REQ 1 x\n")
@@ -171,7 +171,7 @@ func TestAConnectThatFailsAtOnceLeadsToTheNextAddress(t *testing.T) {
 func TestANameIsLookedUpOutsideTheLoop(t *testing.T) {
 	s := startServer(t, 0, answers)
 	asked, answer := make(chan struct{}, 10), make(chan struct{})
-	l := startServing(t, Server{Name: "a.name:1", Resolve: func(context.Context) ([]netip.AddrPort, error) {
+	l := startServing(t, Server{Name: "a.name:1", Resolve: func(context.Context) ([]poller.Addr, error) {
 		asked <- struct{}{}
 		<-answer
 		return s.addrs(), nil
@@ -197,7 +197,7 @@ func TestANameIsLookedUpOutsideTheLoop(t *testing.T) {
 
 func TestANameThatDoesNotResolveKeepsItsAddresses(t *testing.T) {
 	s := startServer(t, 0, answers)
-	l := startServing(t, Server{Name: "a.name:1", Addrs: s.addrs(), Resolve: func(context.Context) ([]netip.AddrPort, error) {
+	l := startServing(t, Server{Name: "a.name:1", Addrs: s.addrs(), Resolve: func(context.Context) ([]poller.Addr, error) {
 		return nil, errors.New("no such host")
 	}})
 	for deadline := time.Now().Add(patience); l.logs.FilterMessageSnippet("does not resolve").Len() == 0; time.Sleep(time.Millisecond) {
@@ -220,7 +220,7 @@ func TestAShortageAfterAConnectThatFailedLeadsToTheNextAddress(t *testing.T) {
 			dead, short := g.kernel.Listen(anyLoopback), g.kernel.Listen(anyLoopback)
 			g.server = g.kernel.Listen(anyLoopback)
 			g.kernel.Inject(fake.CallConnect, fake.Fault{Refuse: true, Delay: time.Millisecond}, fake.Fault{Errno: syscall.ENOBUFS})
-			g.open([]netip.AddrPort{dead.Addr(), short.Addr(), g.server.Addr()}[:addresses])
+			g.open([]poller.Addr{dead.Addr(), short.Addr(), g.server.Addr()}[:addresses])
 			client := g.kernel.Dial(g.addr)
 			g.settle()
 			g.says(client, "REQ 1 x\n")
@@ -250,11 +250,11 @@ func TestAddressesThatChangeDuringADialAreAllTried(t *testing.T) {
 	dead := g.kernel.Listen(anyLoopback)
 	g.server = g.kernel.Listen(anyLoopback)
 	g.kernel.Inject(fake.CallConnect, fake.Fault{Refuse: true, Delay: time.Millisecond})
-	g.open([]netip.AddrPort{dead.Addr(), g.server.Addr()})
+	g.open([]poller.Addr{dead.Addr(), g.server.Addr()})
 	client := g.kernel.Dial(g.addr)
 	g.settle()
 	g.says(client, "REQ 1 x\n")
-	g.proxy.upstream.moved([]netip.AddrPort{g.server.Addr(), dead.Addr()})
+	g.proxy.upstream.moved([]poller.Addr{g.server.Addr(), dead.Addr()})
 	g.pass(2 * time.Millisecond)
 	g.hears(g.server.Accept(), "REQ 1 x\n")
 }

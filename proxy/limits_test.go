@@ -237,12 +237,12 @@ func TestWithTheSmallestLimitsEverythingStillPasses(t *testing.T) {
 // TestAListenerThatCannotBeOpenedIsNamed looks at the error as the command
 // shows it.
 func TestAListenerThatCannotBeOpenedIsNamed(t *testing.T) {
-	listener, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(anyLoopback))
+	listener, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(anyLoopback.TCP()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	taken := listener.Addr().(*net.TCPAddr).AddrPort()
+	taken := poller.TCPAddr(listener.Addr().(*net.TCPAddr).AddrPort())
 	kernel, err := poller.NewKernel()
 	if err != nil {
 		t.Fatal(err)

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -44,7 +43,7 @@ type live struct {
 
 // startLive runs a proxy in front of the given addresses of one server. After
 // the test nothing of it may be left.
-func startLive(t testing.TB, servers []netip.AddrPort, change ...func(*Config)) *live {
+func startLive(t testing.TB, servers []poller.Addr, change ...func(*Config)) *live {
 	t.Helper()
 	return startServing(t, Server{Name: "the server", Addrs: servers}, change...)
 }

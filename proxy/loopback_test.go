@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
+
+	"fooproxy/poller"
 )
 
 // echoLines answers whatever was read in one piece by one piece of the same
@@ -41,7 +42,7 @@ func BenchmarkLoopback(b *testing.B) {
 		b.Run(fmt.Sprintf("50 clients, %d outstanding", depth), func(b *testing.B) {
 			const clients = 50
 			s := startServer(b, 0, echoLines)
-			l := startLive(b, []netip.AddrPort{s.addr})
+			l := startLive(b, []poller.Addr{s.addr})
 			l.on(func() { l.proxy.loop.OnTurn(l.proxy.endTurn) })
 			var work sync.WaitGroup
 			for i := range clients {

@@ -74,13 +74,12 @@ var plantedFaults = []sim.Planted{
 		"slot.generation == generation {", "slot.generation == generation || PLANTED {"),
 	sim.Plant("a descriptor leaks with a dial that failed", "poller/conn_close.go",
 		"	c.detach()\n	c.handler.OnClose(",
-		"	if PLANTED && c.why == CauseRefused {\n		c.loop.sys.Connect(netip.AddrPort{}, &SocketOptions{})\n	}\n	c.detach()\n	c.handler.OnClose(",
-		"poller/conn_close.go", "package poller\n", "package poller\n\nimport \"net/netip\"\n"),
+		"	if PLANTED && c.why == CauseRefused {\n		c.loop.sys.Connect(Addr{}, &SocketOptions{})\n	}\n	c.detach()\n	c.handler.OnClose("),
 
 	// Connect.
 	sim.Plant("OUT is taken for connected", "poller/dial.go", "if e := sys.SockErr(int(c.fd)); e != 0 {", "if e := sys.SockErr(int(c.fd)); e != 0 && !PLANTED {",
 		"poller/dial.go", "	case e != 0:\n", "	case e != 0 && !PLANTED:\n"),
-	sim.Plant("a dial that met itself is accepted", "poller/dial.go", "	case local == peer:", "	case local == peer && !PLANTED:"),
+	sim.Plant("a dial that met itself is accepted", "poller/dial.go", "	case local == peer && local.IsValid():", "	case local == peer && local.IsValid() && !PLANTED:"),
 	sim.Plant("a dial has no timer", "poller/dial.go", "	c.arm()\n	return c, 0", "	if !PLANTED {\n		c.arm()\n	}\n	return c, 0"),
 	sim.Plant("the second address is never tried", "proxy/link.go",
 		"	for int(lk.tried) < len(p.upstream.addrs) {", "	for int(lk.tried) < len(p.upstream.addrs) && !(PLANTED && lk.out != nil) {"),

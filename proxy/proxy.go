@@ -15,7 +15,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"sync"
 
 	metrics "github.com/rcrowley/go-metrics"
@@ -87,10 +86,10 @@ func (p *Proxy) Loop() *poller.Loop { return p.loop }
 
 // Listen opens a listener and gives the address where it really listens. Before
 // Run.
-func (p *Proxy) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
+func (p *Proxy) Listen(addr poller.Addr) (poller.Addr, error) {
 	l, err := p.loop.Listen(addr, &p.config.Socket, p)
 	if err != nil {
-		return netip.AddrPort{}, err
+		return poller.Addr{}, err
 	}
 	p.listeners = append(p.listeners, l)
 	return l.Addr(), nil
@@ -150,9 +149,9 @@ func (p *Proxy) endTurn(now int64) {
 }
 
 // OnAccept implements poller.Acceptor: every client gets a session.
-func (p *Proxy) OnAccept(_ *poller.Listener, peer netip.AddrPort) (poller.Handler, *poller.ConnConfig) {
+func (p *Proxy) OnAccept(_ *poller.Listener, peer poller.Peer) (poller.Handler, *poller.ConnConfig) {
 	p.lastID++
-	return &session{proxy: p, peer: endpointOf(peer), id: p.lastID}, &p.config.Client
+	return &session{proxy: p, peer: peer, id: p.lastID}, &p.config.Client
 }
 
 // OnAccepted implements poller.Acceptor: the session gets its link.

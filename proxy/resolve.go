@@ -5,11 +5,12 @@ package proxy
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 	"time"
 
 	"go.uber.org/zap"
+
+	"fooproxy/poller"
 )
 
 // Server says where the requests go. Resolve is nil where Addrs never change;
@@ -17,8 +18,8 @@ import (
 // allows. Addrs are tried in order.
 type Server struct {
 	Name    string
-	Addrs   []netip.AddrPort
-	Resolve func(context.Context) ([]netip.AddrPort, error)
+	Addrs   []poller.Addr
+	Resolve func(context.Context) ([]poller.Addr, error)
 }
 
 // watchName keeps the addresses of the server fresh until ctx ends. A name that
@@ -48,7 +49,7 @@ func (p *Proxy) watchName(ctx context.Context, server Server) {
 	}
 }
 
-func resolveOnce(ctx context.Context, server Server) ([]netip.AddrPort, error) {
+func resolveOnce(ctx context.Context, server Server) ([]poller.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
 	return server.Resolve(ctx)

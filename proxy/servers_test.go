@@ -7,17 +7,17 @@ import (
 	"bufio"
 	"io"
 	"net"
-	"net/netip"
 	"sync"
 	"testing"
 	"time"
 
 	"fooproxy/foo"
+	"fooproxy/poller"
 )
 
 // server serves each connection in a goroutine, and keeps what arrived.
 type server struct {
-	addr     netip.AddrPort
+	addr     poller.Addr
 	listener *net.TCPListener
 	work     sync.WaitGroup
 	ended    chan string // what arrived on each connection that has ended
@@ -30,11 +30,11 @@ type handler func(c *net.TCPConn, in *bufio.Reader)
 // are kept for arrived.
 func startServer(t testing.TB, keep int, handle handler) *server {
 	t.Helper()
-	listener, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(anyLoopback))
+	listener, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(anyLoopback.TCP()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{addr: listener.Addr().(*net.TCPAddr).AddrPort(), listener: listener, ended: make(chan string, keep)}
+	s := &server{addr: poller.TCPAddr(listener.Addr().(*net.TCPAddr).AddrPort()), listener: listener, ended: make(chan string, keep)}
 	s.work.Go(func() {
 		for {
 			c, err := listener.AcceptTCP()
@@ -84,7 +84,7 @@ func (s *server) arrived(t testing.TB) string {
 	}
 }
 
-func (s *server) addrs() []netip.AddrPort { return []netip.AddrPort{s.addr} }
+func (s *server) addrs() []poller.Addr { return []poller.Addr{s.addr} }
 
 // answer is what the servers of the field say to a line: they echo the data of a
 // request and tell of every other line with NAK 0.

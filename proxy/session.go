@@ -38,7 +38,7 @@ type session struct {
 	requests   queue // in the order the client sent them
 	id         uint32
 	place      int32 // in the proxy's list
-	peer       endpoint
+	peer       poller.Peer
 	first      link // the link that starts with it, so that the two are one object
 	state      sessionState
 	draining   bool // finishes as soon as nothing is outstanding

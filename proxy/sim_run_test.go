@@ -10,11 +10,11 @@ package proxy
 
 import (
 	"fmt"
-	"net/netip"
 	"runtime/debug"
 	"time"
 
 	"fooproxy/foo/sim"
+	"fooproxy/poller"
 	"fooproxy/poller/fake"
 	"fooproxy/stats"
 )
@@ -40,7 +40,7 @@ type simulation struct {
 	world *sim.World
 	sys   *fake.Sys
 	proxy *Proxy
-	addr  netip.AddrPort
+	addr  poller.Addr
 
 	calmAt, endAt int64
 	calm          bool
@@ -94,7 +94,7 @@ func (s *simulation) open() {
 	s.simOptions = drawOptions(w)
 	w.Kernel.AnyShortRead = s.config.Client.ReadToEAGAIN
 	s.sys = w.Kernel.NewSys()
-	var addrs []netip.AddrPort
+	var addrs []poller.Addr
 	for range s.servers {
 		addrs = append(addrs, w.AddServer(anyLoopback).Addr())
 	}

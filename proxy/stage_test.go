@@ -14,11 +14,12 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"fooproxy/poller"
 	"fooproxy/poller/fake"
 	"fooproxy/stats"
 )
 
-var anyLoopback = netip.MustParseAddrPort("127.0.0.1:0")
+var anyLoopback = poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:0"))
 
 type stage struct {
 	t      testing.TB
@@ -26,7 +27,7 @@ type stage struct {
 	sys    *fake.Sys
 	proxy  *Proxy
 	server *fake.Server
-	addr   netip.AddrPort // of the proxy
+	addr   poller.Addr // of the proxy
 	logs   *observer.ObservedLogs
 	peak   int // the most that buffers and records held after a turn, in bytes
 }
@@ -37,11 +38,11 @@ func newStage(t testing.TB, change ...func(*Config)) *stage {
 	t.Helper()
 	g := &stage{t: t, kernel: fake.New()}
 	g.server = g.kernel.Listen(anyLoopback)
-	g.open([]netip.AddrPort{g.server.Addr()}, change...)
+	g.open([]poller.Addr{g.server.Addr()}, change...)
 	return g
 }
 
-func (g *stage) open(servers []netip.AddrPort, change ...func(*Config)) {
+func (g *stage) open(servers []poller.Addr, change ...func(*Config)) {
 	g.t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	config := DefaultConfig()

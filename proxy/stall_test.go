@@ -5,11 +5,11 @@ package proxy
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
 
+	"fooproxy/poller"
 	"fooproxy/poller/fake"
 )
 
@@ -59,7 +59,7 @@ func twoServers(t *testing.T, change ...func(*Config)) (first *fake.Server, g *s
 	g = &stage{t: t, kernel: fake.New()}
 	first, g.server = g.kernel.Listen(anyLoopback), g.kernel.Listen(anyLoopback)
 	g.kernel.Inject(fake.CallConnect, fake.Fault{Delay: fake.Never})
-	g.open([]netip.AddrPort{first.Addr(), g.server.Addr()}, change...)
+	g.open([]poller.Addr{first.Addr(), g.server.Addr()}, change...)
 	return first, g
 }
 
@@ -185,7 +185,7 @@ func TestAWantOfDescriptorsIsNoReasonForTheNextAddress(t *testing.T) {
 	g.server = g.kernel.Listen(anyLoopback)
 	dead := g.kernel.Listen(anyLoopback)
 	dead.Close()
-	g.open([]netip.AddrPort{g.server.Addr(), dead.Addr()})
+	g.open([]poller.Addr{g.server.Addr(), dead.Addr()})
 	g.kernel.Inject(fake.CallConnect, fake.Fault{Errno: syscall.EMFILE})
 	client := g.kernel.Dial(g.addr)
 	g.says(client, "REQ 1 a\n")

@@ -5,8 +5,6 @@
 package proxy
 
 import (
-	"net/netip"
-
 	"go.uber.org/zap"
 
 	"fooproxy/poller"
@@ -15,7 +13,7 @@ import (
 // upstream belongs to the loop.
 type upstream struct {
 	name   string
-	addrs  []netip.AddrPort
+	addrs  []poller.Addr
 	lookup uint8 // the number of the answer that addrs are of
 	down   bool
 
@@ -28,7 +26,7 @@ type upstream struct {
 }
 
 // moved notes that the name of the server has other addresses now.
-func (u *upstream) moved(addrs []netip.AddrPort) {
+func (u *upstream) moved(addrs []poller.Addr) {
 	u.addrs = addrs
 	u.lookup++
 }

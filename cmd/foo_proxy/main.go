@@ -39,13 +39,13 @@ func (o *options) command() loop.Command {
 // resolve is a server that cannot be reached, and no reason to end.
 func findServer(address cli.Address) proxy.Server {
 	s := proxy.Server{Name: address.String()}
-	if addrs, fixed := address.Fixed(); fixed {
+	if addrs, fixed := loop.Fixed(address); fixed {
 		s.Addrs = addrs
 		return s
 	}
-	s.Resolve = address.Resolve
+	s.Resolve = func(ctx context.Context) ([]poller.Addr, error) { return loop.Resolve(ctx, address) }
 	ctx, cancel := context.WithTimeout(context.Background(), firstLookup)
 	defer cancel()
-	s.Addrs, _ = address.Resolve(ctx) // the proxy asks again, and says so when it fails
+	s.Addrs, _ = s.Resolve(ctx) // the proxy asks again, and says so when it fails
 	return s
 }

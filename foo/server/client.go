@@ -13,7 +13,6 @@ package server
 
 import (
 	"bytes"
-	"net/netip"
 
 	"go.uber.org/zap"
 
@@ -40,7 +39,7 @@ const (
 type client struct {
 	server  *Server
 	conn    *poller.Conn
-	peer    netip.AddrPort
+	peer    poller.Peer
 	delayed *delayLine   // nil while nothing waits for its time
 	timer   poller.Timer // armed while delayed is not nil
 	place   int          // in the server's clients

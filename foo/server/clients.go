@@ -5,7 +5,6 @@
 package server
 
 import (
-	"net/netip"
 	"slices"
 
 	"go.uber.org/zap"
@@ -38,7 +37,7 @@ func (cs *clients) remove(c *client) {
 }
 
 // OnAccept implements poller.Acceptor.
-func (s *Server) OnAccept(_ *poller.Listener, peer netip.AddrPort) (poller.Handler, *poller.ConnConfig) {
+func (s *Server) OnAccept(_ *poller.Listener, peer poller.Peer) (poller.Handler, *poller.ConnConfig) {
 	return &client{server: s, peer: peer}, &s.config.Conn
 }
 

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"testing"
 	"time"
@@ -41,7 +40,7 @@ func testKernel(t testing.TB) *poller.Kernel {
 }
 
 // newServer makes a server that listens on loopback.
-func newServer(t testing.TB, sys poller.Sys, change func(*Config)) (*Server, netip.AddrPort, *observer.ObservedLogs) {
+func newServer(t testing.TB, sys poller.Sys, change func(*Config)) (*Server, poller.Addr, *observer.ObservedLogs) {
 	t.Helper()
 	core, logs := observer.New(zapcore.InfoLevel)
 	config := DefaultConfig()
@@ -53,7 +52,7 @@ func newServer(t testing.TB, sys poller.Sys, change func(*Config)) (*Server, net
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr, err := s.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	addr, err := s.Listen(anyLoopback)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +63,7 @@ func newServer(t testing.TB, sys poller.Sys, change func(*Config)) (*Server, net
 type running struct {
 	*Server
 	t     testing.TB
-	addr  netip.AddrPort
+	addr  poller.Addr
 	ended chan struct{}
 }
 
@@ -149,7 +148,7 @@ type peer struct {
 	t testing.TB
 }
 
-func dial(t testing.TB, addr netip.AddrPort) *peer {
+func dial(t testing.TB, addr poller.Addr) *peer {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr.String(), patience)
 	if err != nil {
@@ -212,7 +211,7 @@ type stepped struct {
 	t      testing.TB
 	kernel *fake.Kernel
 	sys    *fake.Sys
-	addr   netip.AddrPort
+	addr   poller.Addr
 	logs   *observer.ObservedLogs
 }
 

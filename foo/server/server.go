@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"sync"
 
 	"go.uber.org/zap"
@@ -82,10 +81,10 @@ func (s *Server) Loop() *poller.Loop { return s.loop }
 // Listen opens a listener, before Run, and gives the address with the port that
 // the kernel picked where addr had none. It may be called for several
 // addresses. The error names the address and the reason.
-func (s *Server) Listen(addr netip.AddrPort) (netip.AddrPort, error) {
+func (s *Server) Listen(addr poller.Addr) (poller.Addr, error) {
 	listener, err := s.loop.Listen(addr, &s.config.Socket, s)
 	if err != nil {
-		return netip.AddrPort{}, err
+		return poller.Addr{}, err
 	}
 	s.listeners = append(s.listeners, listener)
 	return listener.Addr(), nil

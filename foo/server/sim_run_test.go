@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"fooproxy/foo/sim"
+	"fooproxy/poller"
 	"fooproxy/poller/fake"
 	"fooproxy/stats"
 )
@@ -34,7 +35,7 @@ const (
 	simWastedPerConn = 3
 )
 
-var anyLoopback = netip.MustParseAddrPort("127.0.0.1:0")
+var anyLoopback = poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:0"))
 
 // simulation is one run.
 type simulation struct {
@@ -89,9 +90,9 @@ func (s *simulation) open() {
 	rates := w.Chaos.Rates
 	w.Chaos.Calm() // a server that cannot even start is another test's
 	server, err := New(s.config)
-	var addrs []netip.AddrPort
+	var addrs []poller.Addr
 	for i := 0; i < s.listeners && err == nil; i++ {
-		var addr netip.AddrPort
+		var addr poller.Addr
 		addr, err = server.Listen(anyLoopback)
 		addrs = append(addrs, addr)
 	}

@@ -5,10 +5,10 @@ package sim
 
 import (
 	"bytes"
-	"net/netip"
 	"syscall"
 	"time"
 
+	"fooproxy/poller"
 	"fooproxy/poller/fake"
 )
 
@@ -28,7 +28,7 @@ const (
 type Client struct {
 	doer
 	id     int
-	addr   netip.AddrPort
+	addr   poller.Addr
 	peer   *fake.Peer
 	script *script
 
@@ -63,7 +63,7 @@ type Client struct {
 	direct  directNotes
 }
 
-func newClient(w *World, id int, addr netip.AddrPort) *Client {
+func newClient(w *World, id int, addr poller.Addr) *Client {
 	c := &Client{id: id, addr: addr, urgentAt: -1}
 	c.world = w
 	c.acts(c.act)

@@ -6,10 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"fooproxy/poller"
 	"fooproxy/poller/fake"
 )
 
-var loopback = netip.MustParseAddrPort("127.0.0.1:0")
+var loopback = poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:0"))
 
 // directClient is a client of a server that answers by itself, which has said
 // three lines and heard three answers. Time stands at one second.

@@ -4,7 +4,6 @@
 package sim
 
 import (
-	"net/netip"
 	"time"
 
 	"fooproxy/poller"
@@ -15,7 +14,7 @@ import (
 type Server struct {
 	doer
 	id      int
-	addr    netip.AddrPort
+	addr    poller.Addr
 	listens *fake.Server // nil while it is dead
 	stopped bool
 	downs   []down
@@ -39,7 +38,7 @@ func (s *Server) downWithin(from, to int64) (dead, lost bool) {
 	return dead, lost
 }
 
-func newServer(w *World, id int, addr netip.AddrPort) *Server {
+func newServer(w *World, id int, addr poller.Addr) *Server {
 	s := &Server{id: id, addr: addr}
 	s.world = w
 	s.acts(s.act)
@@ -58,7 +57,7 @@ func newServer(w *World, id int, addr netip.AddrPort) *Server {
 }
 
 // Addr is where the server listens, dead or alive.
-func (s *Server) Addr() netip.AddrPort { return s.addr }
+func (s *Server) Addr() poller.Addr { return s.addr }
 
 func (s *Server) listen() {
 	s.listens = s.world.Kernel.Listen(s.addr)

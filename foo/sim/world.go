@@ -17,9 +17,9 @@ package sim
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
+	"fooproxy/poller"
 	"fooproxy/poller/fake"
 )
 
@@ -208,14 +208,14 @@ func (d *doer) plan(after time.Duration) {
 }
 
 // AddServer opens a server model at addr; port 0 picks one.
-func (w *World) AddServer(addr netip.AddrPort) *Server {
+func (w *World) AddServer(addr poller.Addr) *Server {
 	s := newServer(w, len(w.Servers), addr)
 	w.Servers = append(w.Servers, s)
 	return s
 }
 
 // AddClient makes a client of addr that connects when its time has come.
-func (w *World) AddClient(addr netip.AddrPort) *Client {
+func (w *World) AddClient(addr poller.Addr) *Client {
 	c := newClient(w, len(w.Clients), addr)
 	w.Clients = append(w.Clients, c)
 	return c

@@ -4,7 +4,6 @@
 package fake_test
 
 import (
-	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,17 +30,20 @@ type bench struct {
 	world
 	t        *testing.T
 	listener int
-	addr     netip.AddrPort
+	addr     poller.Addr
 	events   [16]poller.Event
 }
 
 // newBench opens a listener that is not registered.
 func newBench(t *testing.T, w world) *bench {
 	b := &bench{world: w, t: t}
-	fd, e := w.Listen(loopback, &poller.SocketOptions{Backlog: 4})
+	b.addr = w.somewhere(t)
+	fd, e := w.Listen(b.addr, &poller.SocketOptions{Backlog: 4})
 	b.ok(e)
 	b.listener = fd
-	b.addr, _, _ = w.Names(fd)
+	if local, _, _ := w.Names(fd); local.IsValid() {
+		b.addr = poller.TCPAddr(local)
+	}
 	return b
 }
 

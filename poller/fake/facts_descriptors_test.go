@@ -138,7 +138,7 @@ var descriptorFacts = []fact{
 		b.ok(e)
 		b.settle(b.t, fd, in)
 		b.reads(fd, readSize, "early")
-		if local, names, _ := b.Names(fd); local != b.addr || names != remote {
+		if local, names, _ := b.Names(fd); local != b.addr.TCP() || names != remote {
 			b.t.Fatal(local, names, remote)
 		}
 	}},

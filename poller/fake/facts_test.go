@@ -109,7 +109,7 @@ var connectionFacts = []fact{
 		b.ok(b.Register(fd, uint64(fd)))
 		b.edge(fd, out)
 		b.ok(b.SockErr(fd))
-		if local, remote, e := b.Names(fd); e != 0 || remote != s.Addr() || local == remote {
+		if local, remote, e := b.Names(fd); e != 0 || remote != s.Addr().TCP() || local == remote {
 			b.t.Fatal(local, remote, e)
 		}
 	}},

@@ -26,7 +26,7 @@ func pair(t *testing.T, k *fake.Kernel) (*fake.Sys, *fake.Peer, int) {
 		t.Fatal(e)
 	}
 	addr, _, _ := sys.Names(l)
-	p := k.Dial(addr)
+	p := k.Dial(poller.TCPAddr(addr))
 	fd, _, e := sys.Accept(l)
 	if e != 0 {
 		t.Fatal(e)
@@ -147,7 +147,7 @@ func TestTimePassesOnlyWhereSomebodyWaits(t *testing.T) {
 func TestFaultsHappenOnceInTheirOrder(t *testing.T) {
 	k := fake.New()
 	sys, p, fd := pair(t, k)
-	other := k.Dial(netip.MustParseAddrPort("127.0.0.1:1"))
+	other := k.Dial(poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:1")))
 	if other.Err() != syscall.ECONNREFUSED || other.Connected() {
 		t.Fatal(other.Err())
 	}

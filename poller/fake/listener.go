@@ -15,7 +15,7 @@ import (
 // listener holds the connections that stand and that nobody has accepted.
 type listener struct {
 	file
-	addr    netip.AddrPort
+	addr    poller.Addr
 	options poller.SocketOptions // of the connections it makes
 	queue   []*stream
 }
@@ -44,10 +44,12 @@ func (l *listener) take() *stream {
 	return s
 }
 
-// listen opens a listener, on a free port where addr has none.
-func (k *Kernel) listen(addr netip.AddrPort, o poller.SocketOptions) (*listener, poller.Errno) {
-	if addr.Port() == 0 {
-		addr = netip.AddrPortFrom(addr.Addr(), k.listenerPort)
+// listen opens a listener, on a free port where addr has none. The file of a unix
+// socket is gone with its listener: that one may be left behind is for Linux to
+// show.
+func (k *Kernel) listen(addr poller.Addr, o poller.SocketOptions) (*listener, poller.Errno) {
+	if !addr.IsUnix() && addr.TCP().Port() == 0 {
+		addr = poller.TCPAddr(netip.AddrPortFrom(addr.TCP().Addr(), k.listenerPort))
 		k.listenerPort += 2 // odd, so that no client ever gets one of them
 	}
 	if k.find(addr) != nil {
@@ -60,19 +62,25 @@ func (k *Kernel) listen(addr netip.AddrPort, o poller.SocketOptions) (*listener,
 }
 
 // find is who listens on addr, or on its port at every address.
-func (k *Kernel) find(addr netip.AddrPort) *listener {
+func (k *Kernel) find(addr poller.Addr) *listener {
 	for _, l := range k.listeners {
-		if l.addr.Port() == addr.Port() && (l.addr.Addr() == addr.Addr() || l.addr.Addr().IsUnspecified()) {
+		bound, tcp := l.addr.TCP(), addr.TCP()
+		everywhere := !addr.IsUnix() && !l.addr.IsUnix() && bound.Port() == tcp.Port() && bound.Addr().IsUnspecified()
+		if l.addr == addr || everywhere {
 			return l
 		}
 	}
 	return nil
 }
 
-// clientAddr is a local address for a connection to addr.
-func (k *Kernel) clientAddr(addr netip.AddrPort) netip.AddrPort {
+// clientAddr is a local address for a connection to addr. Clients of a unix
+// socket have none.
+func (k *Kernel) clientAddr(addr poller.Addr) netip.AddrPort {
+	if addr.IsUnix() {
+		return netip.AddrPort{}
+	}
 	local := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	if addr.Addr().Is6() {
+	if addr.TCP().Addr().Is6() {
 		local = netip.IPv6Loopback()
 	}
 	port := k.clientPort
@@ -82,14 +90,14 @@ func (k *Kernel) clientAddr(addr netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(local, port)
 }
 
-// shake does the handshake of s with whoever listens on its remote address: the
+// shake does the handshake of s with whoever listens where it goes: the
 // connection stands, or it is refused, or the queue is full and the SYN is sent
 // again later, as if it had been lost.
 func (k *Kernel) shake(s *stream, retry time.Duration) {
 	if s.closed || s.state != streamConnecting {
 		return
 	}
-	l := k.find(s.remote)
+	l := k.find(s.to)
 	if l == nil {
 		s.reset()
 		return
@@ -98,10 +106,16 @@ func (k *Kernel) shake(s *stream, retry time.Duration) {
 		k.After(retry, func() { k.shake(s, 2*retry) })
 		return
 	}
+	k.meet(s, l)
+	wake(s)
+}
+
+// meet puts the other end of s into the queue of l.
+func (k *Kernel) meet(s *stream, l *listener) {
 	far := k.newStream(&l.options)
+	far.unix = s.unix
 	far.local, far.remote = s.remote, s.local
 	join(s, far)
 	l.queue = append(l.queue, far)
 	wake(l)
-	wake(s)
 }

@@ -19,12 +19,13 @@ type Peer struct {
 
 // Dial connects a client to a listener of the loop. It stands at once where the
 // listener's queue has room; Connected and Err tell.
-func (k *Kernel) Dial(addr netip.AddrPort) *Peer { return k.DialFrom(k.clientAddr(addr), addr) }
+func (k *Kernel) Dial(addr poller.Addr) *Peer { return k.DialFrom(k.clientAddr(addr), addr) }
 
 // DialFrom is Dial with a client's address of the test's choice.
-func (k *Kernel) DialFrom(local, addr netip.AddrPort) *Peer {
+func (k *Kernel) DialFrom(local netip.AddrPort, addr poller.Addr) *Peer {
 	s := k.newStream(nil)
-	s.local, s.remote = local, addr
+	s.local = local
+	s.goTo(addr)
 	k.shake(s, firstRetry)
 	return &Peer{kernel: k, end: s}
 }

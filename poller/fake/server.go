@@ -2,11 +2,7 @@
 
 package fake
 
-import (
-	"net/netip"
-
-	"fooproxy/poller"
-)
+import "fooproxy/poller"
 
 // Server is a listener at which the loop's dials arrive.
 type Server struct {
@@ -16,7 +12,7 @@ type Server struct {
 
 // Listen opens a server. It panics where the address is taken. A port of 0 is
 // replaced by a free one.
-func (k *Kernel) Listen(addr netip.AddrPort) *Server {
+func (k *Kernel) Listen(addr poller.Addr) *Server {
 	l, e := k.listen(addr, poller.SocketOptions{Backlog: 128})
 	if e != 0 {
 		panic("fake: " + addr.String() + ": " + e.Error())
@@ -26,7 +22,7 @@ func (k *Kernel) Listen(addr netip.AddrPort) *Server {
 }
 
 // Addr is where the server listens.
-func (s *Server) Addr() netip.AddrPort { return s.listener.addr }
+func (s *Server) Addr() poller.Addr { return s.listener.addr }
 
 // SetBacklog changes how many connections wait for Accept: one more than n.
 func (s *Server) SetBacklog(n int) { s.listener.options.Backlog = n }

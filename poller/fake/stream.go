@@ -43,7 +43,9 @@ const (
 type stream struct {
 	file
 	local, remote netip.AddrPort
-	other         *stream // the other end; nil before the connection stands
+	to            poller.Addr // where a connect goes
+	unix          bool        // a unix socket
+	other         *stream     // the other end; nil before the connection stands
 	in, out       queue
 	err           poller.Errno // pending, given out once
 	state         streamState
@@ -77,6 +79,9 @@ func (k *Kernel) newStream(o *poller.SocketOptions) *stream {
 	return s
 }
 
+// goTo says where a connect goes.
+func (s *stream) goTo(addr poller.Addr) { s.to, s.remote, s.unix = addr, addr.TCP(), addr.IsUnix() }
+
 // join makes one connection of two ends.
 func join(a, b *stream) {
 	a.other, b.other = b, a
@@ -87,7 +92,10 @@ func join(a, b *stream) {
 func (s *stream) writable() bool { return 2*s.out.free() >= s.out.size && s.out.free() > 0 }
 
 func (s *stream) mask() (m uint32) {
-	if s.state == streamConnecting {
+	switch {
+	case s.state == streamConnecting && s.unix:
+		return maskOut | maskHup // it has no peer, and says so
+	case s.state == streamConnecting:
 		return 0
 	}
 	broken := s.state == streamBroken

@@ -148,7 +148,7 @@ func (s *Sys) Unregister(fd int) poller.Errno {
 }
 
 // Listen implements poller.Sys.
-func (s *Sys) Listen(addr netip.AddrPort, o *poller.SocketOptions) (int, poller.Errno) {
+func (s *Sys) Listen(addr poller.Addr, o *poller.SocketOptions) (int, poller.Errno) {
 	if f := s.kernel.next(CallListen, nil); f.Errno != 0 {
 		return -1, f.Errno
 	}
@@ -194,8 +194,9 @@ func (s *Sys) Accept(fd int) (int, netip.AddrPort, poller.Errno) {
 }
 
 // Connect implements poller.Sys. Its answer is EINPROGRESS even where the
-// connection stands already, as it is in Linux.
-func (s *Sys) Connect(addr netip.AddrPort, o *poller.SocketOptions) (int, poller.Errno) {
+// connection stands already, as it is in Linux; a unix socket answers at once. A
+// delay is a full queue there.
+func (s *Sys) Connect(addr poller.Addr, o *poller.SocketOptions) (int, poller.Errno) {
 	k := s.kernel
 	f := k.next(CallConnect, nil)
 	fd, c, e := -1, (*stream)(nil), f.Errno
@@ -209,9 +210,12 @@ func (s *Sys) Connect(addr netip.AddrPort, o *poller.SocketOptions) (int, poller
 	if e != 0 {
 		return -1, e
 	}
-	c.remote = addr
+	c.goTo(addr)
+	if addr.IsUnix() {
+		return s.connectUnix(fd, c, f)
+	}
 	if f.Self {
-		c.local = addr
+		c.local = addr.TCP()
 		join(c, c)
 		wake(c)
 		return fd, syscall.EINPROGRESS
@@ -244,7 +248,7 @@ func (s *Sys) SockErr(fd int) poller.Errno { return s.kernel.stream("getsockopt"
 func (s *Sys) Names(fd int) (local, peer netip.AddrPort, e poller.Errno) {
 	switch n := s.kernel.must("getsockname", fd).(type) {
 	case *listener:
-		return n.addr, peer, syscall.ENOTCONN
+		return n.addr.TCP(), peer, syscall.ENOTCONN
 	case *stream:
 		if n.state == streamOpen {
 			return n.local, n.remote, 0

@@ -17,8 +17,10 @@ import (
 // world is a host with a kernel under test and peers at the far ends.
 type world interface {
 	poller.Sys
+	// somewhere is an address at which nobody listens yet.
+	somewhere(t *testing.T) poller.Addr
 	// dial connects a peer to a listener.
-	dial(t *testing.T, to netip.AddrPort) peer
+	dial(t *testing.T, to poller.Addr) peer
 	// listen opens a listener for peers.
 	listen(t *testing.T) server
 	// settle waits until fd has the bits, so that they come in one edge.
@@ -43,12 +45,12 @@ type peer interface {
 }
 
 type server interface {
-	Addr() netip.AddrPort
+	Addr() poller.Addr
 	accept() peer
 	Close()
 }
 
-var loopback = netip.MustParseAddrPort("127.0.0.1:0")
+var loopback = poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:0"))
 
 // simulated is the world of package fake.
 type simulated struct {
@@ -65,10 +67,11 @@ func newSimulated() world {
 	return &simulated{Sys: k.NewSys(), kernel: k}
 }
 
-func (w *simulated) dial(_ *testing.T, to netip.AddrPort) peer { return w.kernel.Dial(to) }
-func (w *simulated) listen(*testing.T) server                  { return simulatedServer{w.kernel.Listen(loopback)} }
-func (w *simulated) settle(*testing.T, int, uint32)            {}
-func (w *simulated) silence() time.Duration                    { return time.Millisecond }
+func (w *simulated) somewhere(*testing.T) poller.Addr       { return loopback }
+func (w *simulated) dial(_ *testing.T, to poller.Addr) peer { return w.kernel.Dial(to) }
+func (w *simulated) listen(*testing.T) server               { return simulatedServer{w.kernel.Listen(loopback)} }
+func (w *simulated) settle(*testing.T, int, uint32)         {}
+func (w *simulated) silence() time.Duration                 { return time.Millisecond }
 
 func (w *simulated) limit(*testing.T) func() {
 	before := w.kernel.Limit
@@ -80,7 +83,7 @@ func (w *simulated) share(_ *testing.T, fd int) func() { return w.kernel.Share(f
 
 func (w *simulated) connectSelf(t *testing.T) int {
 	w.kernel.Inject(fake.CallConnect, fake.Fault{Self: true})
-	fd, e := w.Connect(netip.MustParseAddrPort("127.0.0.1:40000"), &poller.SocketOptions{})
+	fd, e := w.Connect(poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:40000")), &poller.SocketOptions{})
 	if e != unix.EINPROGRESS {
 		t.Fatal(e)
 	}
@@ -109,9 +112,11 @@ type socketPeer struct {
 	fd int
 }
 
-func (w *linux) dial(t *testing.T, to netip.AddrPort) peer {
+func (w *linux) somewhere(*testing.T) poller.Addr { return loopback }
+
+func (w *linux) dial(t *testing.T, to poller.Addr) peer {
 	fd := must(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0))(t)
-	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}); err != nil {
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Addr: to.TCP().Addr().As4(), Port: int(to.TCP().Port())}); err != nil {
 		t.Fatal(err)
 	}
 	return &socketPeer{t, fd}
@@ -177,7 +182,7 @@ func (p *socketPeer) Reset() {
 type socketServer struct {
 	t    *testing.T
 	fd   int
-	addr netip.AddrPort
+	addr poller.Addr
 }
 
 func (w *linux) listen(t *testing.T) server {
@@ -189,10 +194,10 @@ func (w *linux) listen(t *testing.T) server {
 		t.Fatal(err)
 	}
 	local, _, _ := w.Names(fd)
-	return &socketServer{t, fd, local}
+	return &socketServer{t, fd, poller.TCPAddr(local)}
 }
 
-func (s *socketServer) Addr() netip.AddrPort { return s.addr }
+func (s *socketServer) Addr() poller.Addr { return s.addr }
 
 func (s *socketServer) accept() peer {
 	fd, _, err := unix.Accept4(s.fd, unix.SOCK_CLOEXEC)

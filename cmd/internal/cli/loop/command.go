@@ -7,13 +7,13 @@ package loop
 //	limit ─► log ─► kernel ─► service ─► listener ─► pid file ─► signals, watchdog ─► Run
 //
 // Nothing is logged before it listens, so that a command that cannot start says
-// one thing.
+// one thing. What has a name in the file system, the pid file and the file of a
+// unix socket, goes however it ends.
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"runtime"
 
@@ -30,7 +30,7 @@ import (
 // goroutine may call, is done.
 type Service interface {
 	Loop() *poller.Loop
-	Listen(netip.AddrPort) (netip.AddrPort, error)
+	Listen(poller.Addr) (poller.Addr, error)
 	Run() error
 	Drain()
 	Snapshot(context.Context) (*stats.Snapshot, error)
@@ -67,11 +67,12 @@ func (c Command) fail(err error) (code int) {
 	return cli.ExitFailure
 }
 
-func (c Command) serve(log *cli.Log) error {
+func (c Command) serve(log *cli.Log) (err error) {
 	kernel, err := poller.NewKernel()
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, kernel.Shut()) }()
 	service, err := c.Make(kernel, log.Logger())
 	if err != nil {
 		return err
@@ -85,7 +86,7 @@ func (c Command) serve(log *cli.Log) error {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	signals := cli.WatchSignals(handlers(ctx, service, log, pidFile))
+	signals := cli.WatchSignals(handlers(ctx, service, log, func() error { return errors.Join(pidFile.Remove(), kernel.RemoveFiles()) }))
 	stopWatching := Watch(service.Loop(), log)
 	log.Logger().Info("listening", zap.Stringer("address", address), zap.Int("pid", os.Getpid()), zap.String("version", cli.Version))
 	// What the start leaves behind makes room for clients, instead of new memory.
@@ -93,10 +94,10 @@ func (c Command) serve(log *cli.Log) error {
 	err = service.Run()
 	stopWatching()
 	// Before all that waits: whoever reads the log or the statistics may be slow.
-	err = errors.Join(err, pidFile.Remove())
+	err = errors.Join(err, pidFile.Remove(), kernel.RemoveFiles())
 	cancel()
 	signals.Stop()
-	return errors.Join(err, kernel.Shut())
+	return err
 }
 
 // checkDescriptors comes before anything is opened: with a few descriptors less
@@ -113,18 +114,18 @@ func checkDescriptors() error {
 }
 
 // listen opens the first address of a name that has several.
-func (c Command) listen(service Service) (netip.AddrPort, error) {
+func (c Command) listen(service Service) (poller.Addr, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), listenLookup)
 	defer cancel()
-	addresses, err := c.Listen.Resolve(ctx)
+	addresses, err := Resolve(ctx, c.Listen)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
+		return poller.Addr{}, fmt.Errorf("cannot listen on %s: %w", c.Listen, err)
 	}
 	return service.Listen(addresses[0])
 }
 
 // handlers says what each signal does. ctx ends with the service.
-func handlers(ctx context.Context, service Service, log *cli.Log, pidFile *cli.PidFile) cli.SignalHandlers {
+func handlers(ctx context.Context, service Service, log *cli.Log, removeFiles func() error) cli.SignalHandlers {
 	return cli.SignalHandlers{
 		Drain: func(signal os.Signal) {
 			log.Logger().Info("asked to end", zap.Stringer("signal", signal))
@@ -136,7 +137,7 @@ func handlers(ctx context.Context, service Service, log *cli.Log, pidFile *cli.P
 			}
 		},
 		Exit: func(code int) {
-			_ = pidFile.Remove() // the exit must not wait for anything
+			_ = removeFiles() // the exit must not wait for anything
 			os.Exit(code)
 		},
 	}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,7 +57,7 @@ type slowService struct {
 
 func (s *slowService) Loop() *poller.Loop { return s.loop }
 
-func (s *slowService) Listen(addr netip.AddrPort) (netip.AddrPort, error) { return addr, nil }
+func (s *slowService) Listen(addr poller.Addr) (poller.Addr, error) { return addr, nil }
 
 func (s *slowService) Run() error {
 	<-s.drained
