@@ -33,9 +33,9 @@ func parseOptions(args []string, s streams) (o options, code int, done bool) {
 	size := int64(o.size)
 
 	flags.Group("Where it connects")
-	flags.Connect(&o.server, "p,port", "Connect to this `PORT` of this machine, or to host:port or [v6]:port.")
+	flags.Connect(&o.server, "p,port", "Connect to this `PORT` of this machine, or to host:port, [v6]:port or unix:/path.")
 	flags.String(&host, "H,host", "Connect to this `HOST`, a name or an IP address, where -p gives the port alone.")
-	flags.Connect(&connect, "connect", "Both in one: host:port, [v6]:port or a port of this machine.")
+	flags.Connect(&connect, "connect", "Both in one: host:port, [v6]:port, a port of this machine, or unix:/path.")
 	flags.Duration(&o.wait, "wait", "Take replies as missing when none has come for this `DURATION`: in a load run, "+
 		"and at the end of stdin.", waitMin, waitMax)
 
@@ -84,6 +84,9 @@ func (o *options) findServer(flags *cli.Flags, connect cli.Address, host string)
 	}
 	if !flags.Given("H") {
 		return "", ""
+	}
+	if o.server.Path != "" {
+		return "H", "a unix socket has no host"
 	}
 	if o.server.Host != "localhost" {
 		return "H", "a host is given by -p already"

@@ -20,6 +20,8 @@ func TestWrongFlagsGiveOneLineAndCode2(t *testing.T) {
 		{"-connect ::1:80", "-connect: "},
 		{"-p 1 -H a_b/", "-H: "},
 		{"-p 10.0.0.1:5 -H other", "-H: a host is given by -p already"},
+		{"-p unix:/x -H other", "-H: a unix socket has no host"},
+		{"-p unix:@x", "-p: unix sockets without a file are not supported; write unix:/path"},
 		{"-connect h:5 -p 1", "-p: the server is given by -connect already"},
 		{"-port 1 -connect h:5", "-p: the server is given by -connect already"},
 		{"-connect h:5 -H other", "-H: the server is given by -connect already"},
@@ -49,6 +51,8 @@ func TestOptionsAreRead(t *testing.T) {
 		{"-p 8001", options{server: cli.Address{Host: "localhost", Port: 8001}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
 		{"-p 8001 -H ::1", options{server: cli.Address{Host: "::1", Port: 8001}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
 		{"-p 8001 -H [::1]", options{server: cli.Address{Host: "::1", Port: 8001}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
+		{"-p unix:/x", options{server: cli.Address{Path: "/x"}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
+		{"-connect unix:x", options{server: cli.Address{Path: "x"}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
 		{"-connect 10.0.0.1:5 -wait 1s -n 7 -c 2 -d 3 -size 1k -rate 9",
 			options{server: cli.Address{Host: "10.0.0.1", Port: 5}, requests: 7, connections: 2, depth: 3, size: 1024, rate: 9, wait: time.Second}},
 	} {

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"strings"
 	"sync"
 
@@ -16,19 +15,26 @@ import (
 // server is one server with its addresses, in the order in which to try them.
 // It is for one goroutine, but dial is for any.
 type server struct {
-	addresses []netip.AddrPort
+	addresses []string // as client.Dial takes them
 }
 
 // findServer asks for the addresses once: all connections of a run go to the
 // same ones.
 func findServer(ctx context.Context, address cli.Address) (*server, error) {
+	if address.Path != "" {
+		return &server{[]string{address.String()}}, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	addresses, err := address.Resolve(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &server{addresses}, nil
+	s := &server{}
+	for _, a := range addresses {
+		s.addresses = append(s.addresses, a.String())
+	}
+	return s, nil
 }
 
 // dial returns a connection to the first address that answers, and otherwise
@@ -38,7 +44,7 @@ func (s *server) dial(ctx context.Context) (*client.Conn, error) {
 	defer cancel()
 	var first error
 	for _, address := range s.addresses {
-		conn, err := client.Dial(ctx, address.String())
+		conn, err := client.Dial(ctx, address)
 		if err == nil {
 			return conn, nil
 		}

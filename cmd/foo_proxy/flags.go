@@ -57,8 +57,8 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o *options, code int
 func (o *options) declare(f *cli.Flags) {
 	c := &o.config
 	f.Group("Where it stands")
-	f.Listen(&o.listen, "p,listen", "Listen on this `ADDRESS`: a port of all interfaces, host:port or [v6]:port; port 0 lets the kernel pick one, which the log tells.")
-	f.Connect(&o.forward, "f,forward", "Forward to the server at this `ADDRESS`: a port of this machine, host:port or [v6]:port.")
+	f.Listen(&o.listen, "p,listen", "Listen on this `ADDRESS`: a port of all interfaces, host:port, [v6]:port or unix:/path; port 0 lets the kernel pick one, which the log tells.")
+	f.Connect(&o.forward, "f,forward", "Forward to the server at this `ADDRESS`: a port of this machine, host:port, [v6]:port or unix:/path.")
 	f.Int(&c.Socket.Backlog, "backlog", "Let `N` clients wait in the kernel to be accepted.", 1, backlogHigh)
 	f.Group("What it forwards")
 	f.Bool(&c.Strict, "strict", "Answer lines that are not requests with a NAK here, and do not forward them.")
@@ -80,6 +80,7 @@ func (o *options) declare(f *cli.Flags) {
 	f.PidFile(&o.pidFile)
 	f.Example("foo_proxy -p 8001 -f 8000", "Listens on port 8001 of all interfaces, forwards to port 8000 of this machine.")
 	f.Example("foo_proxy -listen 127.0.0.1:8001 -forward foo.example.org:5151", "The same with whole addresses.")
+	f.Example("foo_proxy -p unix:/run/foo/proxy -f unix:/run/foo/server", "The same with unix sockets.")
 	f.Example("kill -USR1 $(pidof foo_proxy)", "Has it print its statistics to stdout, one line of JSON.")
 }
 

@@ -24,7 +24,7 @@ func TestAWrongCommandLineIsOneLineAndCodeTwo(t *testing.T) {
 		{"-p 70000", "-p: port 70000 is not between 0 and 65535"},
 		{"-forward x", `-forward: "x" has no port; write host:port or a port`},
 		{"-listen [::1", `-listen: "[::1" is not an address; write [v6]:port`},
-		{"-f unix:/x", "-f: unix sockets are not supported yet"},
+		{"-f unix:", "-f: the path is missing; write unix:/path"},
 		{"-p", "-p: the value is missing"},
 		{"-frob", "-frob: unknown flag; foo_proxy -h lists all flags"},
 		{"extra", `"extra": unexpected argument; every value belongs to a flag`},

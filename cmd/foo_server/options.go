@@ -34,7 +34,7 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o options, code int,
 	flags.Group("Where it listens")
 	flags.Int(&port, "p,port", "Listen on this `PORT`; 0 lets the kernel pick one, which the log tells.", 0, 65535)
 	flags.String(&host, "H,host", "Listen on this `HOST`, a name or an IP address of this machine.")
-	flags.Listen(&o.listen, "listen", "Both in one: host:port, [v6]:port or a port of all interfaces.")
+	flags.Listen(&o.listen, "listen", "Both in one: host:port, [v6]:port, a port of all interfaces, or unix:/path.")
 	flags.Int(&o.server.Socket.Backlog, "backlog", "Let `N` clients wait in the kernel to be accepted.", 1, backlogHigh)
 
 	flags.Group("What it answers")

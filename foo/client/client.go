@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
+	"syscall"
 	"time"
 
 	"fooproxy/foo"
@@ -64,15 +66,43 @@ type Conn struct {
 	late int
 }
 
-// Dial connects to a TCP server at "host:port". The context bounds the dial
-// alone, and so does a limit of 10 seconds.
+// Dial connects to a server at "host:port", or to one at the unix socket
+// "unix:/path". The context bounds the dial alone, and so does a limit of 10
+// seconds.
 func Dial(ctx context.Context, addr string) (*Conn, error) {
-	dialer := net.Dialer{Timeout: dialTimeout}
-	nc, err := dialer.DialContext(ctx, "tcp", addr)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	dial := dialTCP
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		dial, addr = dialUnix, path
+	}
+	nc, err := dial(ctx, addr)
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err) // It names the address itself.
 	}
 	return New(nc), nil
+}
+
+func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "tcp", addr)
+}
+
+// dialUnix tries again while the server's queue of connections is full. For TCP
+// the kernel does so, here it answers EAGAIN.
+func dialUnix(ctx context.Context, path string) (net.Conn, error) {
+	var dialer net.Dialer
+	for {
+		nc, err := dialer.DialContext(ctx, "unix", path)
+		if !errors.Is(err, syscall.EAGAIN) {
+			return nc, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(busyRetry):
+		}
+	}
 }
 
 // New makes a Conn of an open connection, and owns it from then on, its

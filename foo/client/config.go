@@ -22,4 +22,8 @@ const (
 	// dialTimeout bounds Dial where its context does not: longer than three
 	// lost SYNs, shorter than a person's patience.
 	dialTimeout = 10 * time.Second
+
+	// busyRetry is how long a dial waits before it asks a unix socket again whose
+	// queue was full: far less than anybody notices.
+	busyRetry = 10 * time.Millisecond
 )

@@ -19,16 +19,17 @@ import (
 type Address struct {
 	Host string // a name, or an IP literal without brackets; "::" for all interfaces
 	Port uint16 // 0 only where one listens: the kernel picks
+	Path string // of a unix socket, which has neither of them
 }
 
 const (
 	allInterfaces = "::"
 	localhost     = "localhost"
+	unixScheme    = "unix:"
 )
 
-var errUnix = errors.New("unix sockets are not supported yet")
-
-// ParseListen reads an address to listen on. A bare port and ":port" mean all
+// ParseListen reads an address to listen on: a unix socket as unix:/path, or a
+// TCP address. A bare port and ":port" mean all
 // interfaces, and port 0 lets the kernel pick. The error is one sentence
 // without the name of the flag.
 func ParseListen(s string) (Address, error) {
@@ -42,8 +43,8 @@ func ParseConnect(s string) (Address, error) {
 }
 
 func parseAddress(s, hostDefault string, portMin uint64) (Address, error) {
-	if strings.HasPrefix(s, "unix:") {
-		return Address{}, errUnix
+	if path, ok := strings.CutPrefix(s, unixScheme); ok {
+		return parsePath(path)
 	}
 	host, port, err := splitAddress(s)
 	if err != nil {
@@ -59,6 +60,23 @@ func parseAddress(s, hostDefault string, portMin uint64) (Address, error) {
 		return Address{}, err
 	}
 	return a, nil
+}
+
+// parsePath reads the path of a unix socket. It may be relative. Linux also has
+// sockets whose name begins with @ and that have no file; what is said here of
+// files that are taken over would not hold for them.
+func parsePath(path string) (Address, error) {
+	switch {
+	case path == "":
+		return Address{}, errors.New("the path is missing; write unix:/path")
+	case path[0] == '@':
+		return Address{}, errors.New("unix sockets without a file are not supported; write unix:/path")
+	case len(path) > pathBytesMax:
+		return Address{}, fmt.Errorf("the path of a unix socket has at most %d bytes, this one has %d", pathBytesMax, len(path))
+	case clean(path) != path || strings.Contains(path, "\t"):
+		return Address{}, fmt.Errorf("the path %s has characters that cannot be shown", quote(path))
+	}
+	return Address{Path: path}, nil
 }
 
 // splitAddress cuts host and port apart. A host in brackets keeps its opening
@@ -176,10 +194,13 @@ func (a Address) String() string {
 	if a == (Address{}) {
 		return ""
 	}
+	if a.Path != "" {
+		return unixScheme + a.Path
+	}
 	return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
 }
 
-// Fixed returns the addresses that are known without a name service, in the
+// Fixed returns the TCP addresses that are known without a name service, in the
 // order in which to try them, and false for a name that needs one. They belong
 // to one server. All interfaces are [::]:port: whoever listens there shall take
 // IPv4 too, and fall back to 0.0.0.0 on a machine without IPv6.
@@ -197,10 +218,11 @@ func (a Address) Fixed() ([]netip.AddrPort, bool) {
 	return []netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), a.Port)}, true
 }
 
-// Resolve returns the addresses of the one server this Address names, at least
+// Resolve returns the TCP addresses of the one server this Address names, at least
 // one, in the order in which to try them. It may wait for a name service as
 // long as ctx lets it, so it is never called on an event loop. An error means
-// that the server cannot be reached now; it may resolve later.
+// that the server cannot be reached now; it may resolve later. A unix socket has
+// a path instead, and is not to be resolved.
 func (a Address) Resolve(ctx context.Context) ([]netip.AddrPort, error) {
 	return a.resolve(ctx, net.DefaultResolver.LookupNetIP)
 }

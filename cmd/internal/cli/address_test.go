@@ -10,25 +10,32 @@ import (
 	"testing"
 )
 
+func tcp(host string, port uint16) Address { return Address{Host: host, Port: port} }
+
 func TestAddressesAreRead(t *testing.T) {
 	for _, c := range []struct {
 		text            string
 		listen, connect Address
 	}{
-		{"9000", Address{"::", 9000}, Address{"localhost", 9000}},
-		{":9000", Address{"::", 9000}, Address{"localhost", 9000}},
-		{"1", Address{"::", 1}, Address{"localhost", 1}},
-		{"65535", Address{"::", 65535}, Address{"localhost", 65535}},
-		{"127.0.0.1:80", Address{"127.0.0.1", 80}, Address{"127.0.0.1", 80}},
-		{"0.0.0.0:80", Address{"0.0.0.0", 80}, Address{"0.0.0.0", 80}},
-		{"[::1]:80", Address{"::1", 80}, Address{"::1", 80}},
-		{"[0:0::1]:80", Address{"::1", 80}, Address{"::1", 80}},
-		{"[::]:80", Address{"::", 80}, Address{"::", 80}},
-		{"localhost:80", Address{"localhost", 80}, Address{"localhost", 80}},
-		{"LocalHost.:80", Address{"localhost", 80}, Address{"localhost", 80}},
-		{"foo-1.example_site.org:80", Address{"foo-1.example_site.org", 80}, Address{"foo-1.example_site.org", 80}},
-		{"foo.example.org.:80", Address{"foo.example.org.", 80}, Address{"foo.example.org.", 80}},
-		{"4ever:80", Address{"4ever", 80}, Address{"4ever", 80}},
+		{"9000", tcp("::", 9000), tcp("localhost", 9000)},
+		{":9000", tcp("::", 9000), tcp("localhost", 9000)},
+		{"1", tcp("::", 1), tcp("localhost", 1)},
+		{"65535", tcp("::", 65535), tcp("localhost", 65535)},
+		{"127.0.0.1:80", tcp("127.0.0.1", 80), tcp("127.0.0.1", 80)},
+		{"0.0.0.0:80", tcp("0.0.0.0", 80), tcp("0.0.0.0", 80)},
+		{"[::1]:80", tcp("::1", 80), tcp("::1", 80)},
+		{"[0:0::1]:80", tcp("::1", 80), tcp("::1", 80)},
+		{"[::]:80", tcp("::", 80), tcp("::", 80)},
+		{"localhost:80", tcp("localhost", 80), tcp("localhost", 80)},
+		{"LocalHost.:80", tcp("localhost", 80), tcp("localhost", 80)},
+		{"foo-1.example_site.org:80", tcp("foo-1.example_site.org", 80), tcp("foo-1.example_site.org", 80)},
+		{"foo.example.org.:80", tcp("foo.example.org.", 80), tcp("foo.example.org.", 80)},
+		{"4ever:80", tcp("4ever", 80), tcp("4ever", 80)},
+		{"unix:/run/foo.sock", Address{Path: "/run/foo.sock"}, Address{Path: "/run/foo.sock"}},
+		{"unix:foo:80", Address{Path: "foo:80"}, Address{Path: "foo:80"}},
+		{"unix:./@foo", Address{Path: "./@foo"}, Address{Path: "./@foo"}},
+		{"unix:/ä b", Address{Path: "/ä b"}, Address{Path: "/ä b"}},
+		{"unix:" + strings.Repeat("x", 107), Address{Path: strings.Repeat("x", 107)}, Address{Path: strings.Repeat("x", 107)}},
 	} {
 		listen, err := ParseListen(c.text)
 		if err != nil || listen != c.listen {
@@ -66,7 +73,13 @@ func TestWrongAddressesSayWhy(t *testing.T) {
 	long := strings.Repeat("a", 64)
 	for text, want := range map[string]string{
 		"":                       `the address is missing`,
-		"unix:/run/foo.sock":     `unix sockets are not supported yet`,
+		"unix:":                  `the path is missing; write unix:/path`,
+		"unix:@foo":              `unix sockets without a file are not supported; write unix:/path`,
+		"unix:/" + long + long:   `the path of a unix socket has at most 107 bytes, this one has 129`,
+		"unix:/a\nb":             `the path "/a\nb" has characters that cannot be shown`,
+		"unix:/a\tb":             `the path "/a\tb" has characters that cannot be shown`,
+		"unix:/\u009b":           `the path "/\u009b" has characters that cannot be shown`,
+		"unix:/\xff":             `the path "/\xff" has characters that cannot be shown`,
 		"99999":                  `port 99999 is not between 1 and 65535`,
 		":65536":                 `port 65536 is not between 1 and 65535`,
 		"h:99999999999999999999": `port 99999999999999999999 is not between 1 and 65535`,
@@ -140,13 +153,16 @@ func TestFixedAddressesNeedNoNameService(t *testing.T) {
 			t.Errorf("%q resolves to %v, %v; want %v", text, got, err, want)
 		}
 	}
-	if got, ok := (Address{"foo.example.org", 80}).Fixed(); ok {
+	if got, ok := (Address{Path: "/x"}).Fixed(); ok {
+		t.Errorf("a unix socket is fixed at %v", got)
+	}
+	if got, ok := tcp("foo.example.org", 80).Fixed(); ok {
 		t.Errorf("a name is fixed at %v", got)
 	}
 }
 
 func TestNamesResolveInOrderWithoutRepeats(t *testing.T) {
-	name := Address{"foo.example.org", 80}
+	name := tcp("foo.example.org", 80)
 	answer := []netip.Addr{
 		netip.MustParseAddr("::ffff:10.0.0.2"), netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"),
 	}
@@ -177,12 +193,12 @@ func TestNamesResolveInOrderWithoutRepeats(t *testing.T) {
 
 func TestResolveTellsWhatFailed(t *testing.T) {
 	refused := errors.New("no such host")
-	_, err := Address{"foo.example.org", 80}.resolve(t.Context(),
+	_, err := tcp("foo.example.org", 80).resolve(t.Context(),
 		func(context.Context, string, string) ([]netip.Addr, error) { return nil, refused })
 	if !errors.Is(err, refused) || err.Error() != `name "foo.example.org" does not resolve: no such host` {
 		t.Errorf("got %v", err)
 	}
-	_, err = Address{"foo.example.org", 80}.resolve(t.Context(), func(_ context.Context, _, host string) ([]netip.Addr, error) {
+	_, err = tcp("foo.example.org", 80).resolve(t.Context(), func(_ context.Context, _, host string) ([]netip.Addr, error) {
 		return nil, &net.DNSError{Err: "no such host", Name: host, Server: "10.0.0.53:53", IsNotFound: true}
 	})
 	if err == nil || err.Error() != `name "foo.example.org" does not resolve: no such host` {
@@ -191,7 +207,7 @@ func TestResolveTellsWhatFailed(t *testing.T) {
 }
 
 func TestAnAddressWithoutAHostIsNotLookedUp(t *testing.T) {
-	_, err := Address{"", 80}.resolve(t.Context(), func(context.Context, string, string) ([]netip.Addr, error) {
+	_, err := tcp("", 80).resolve(t.Context(), func(context.Context, string, string) ([]netip.Addr, error) {
 		t.Error("a name service is asked for nothing")
 		return nil, nil
 	})

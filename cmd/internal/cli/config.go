@@ -28,6 +28,10 @@ const (
 	// hostBytesMax is the longest name the domain name system can hold, in bytes.
 	hostBytesMax = 253
 
+	// pathBytesMax is the longest path of a unix socket, in bytes: the kernel keeps
+	// 108, and one of them ends it.
+	pathBytesMax = 107
+
 	// addressesMax bounds the addresses taken from one name. More than this is
 	// a name service gone wrong, not a server.
 	addressesMax = 64

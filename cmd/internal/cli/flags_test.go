@@ -30,7 +30,7 @@ type settings struct {
 }
 
 func testFlags() (f *Flags, s *settings, stdout, stderr *strings.Builder) {
-	s = &settings{listen: Address{"::", 9000}, drain: 10 * time.Second, maxLine: 64 << 10, count: 1, probe: 30 * time.Second, share: 0.5, mode: "relay"}
+	s = &settings{listen: tcp("::", 9000), drain: 10 * time.Second, maxLine: 64 << 10, count: 1, probe: 30 * time.Second, share: 0.5, mode: "relay"}
 	stdout, stderr = new(strings.Builder), new(strings.Builder)
 	f = NewFlags("foo_proxy", "stands between Foo clients and Foo servers, which is a sentence that one line does not hold.", stdout, stderr)
 	f.Group("Addresses")
@@ -64,10 +64,10 @@ func TestFlagsAreRead(t *testing.T) {
 	if code, done := f.Parse(args); done || code != ExitOK {
 		t.Fatalf("done with %d: %s%s", code, stdout, stderr)
 	}
-	if want := (Address{"127.0.0.1", 0}); s.listen != want {
+	if want := (tcp("127.0.0.1", 0)); s.listen != want {
 		t.Errorf("listen is %v", s.listen)
 	}
-	if want := []Address{{"localhost", 9001}, {"::1", 9002}}; !slices.Equal(s.forward, want) {
+	if want := []Address{tcp("localhost", 9001), tcp("::1", 9002)}; !slices.Equal(s.forward, want) {
 		t.Errorf("forward is %v", s.forward)
 	}
 	if s.drain != 90*time.Second || s.maxLine != 65536 || s.count != 7 || s.share != 0.25 || !s.strict ||
@@ -86,7 +86,7 @@ func TestFlagsAreRead(t *testing.T) {
 
 func TestWithoutArgumentsTheDefaultsStay(t *testing.T) {
 	f, s, _, _ := testFlags()
-	s.forward = []Address{{"localhost", 1}}
+	s.forward = []Address{tcp("localhost", 1)}
 	before := *s
 	if _, done := f.Parse(nil); done {
 		t.Fatal("done without arguments")
@@ -105,9 +105,9 @@ func TestTheLastOfTwoFlagsWins(t *testing.T) {
 
 func TestAListReplacesItsDefault(t *testing.T) {
 	f, s, _, _ := testFlags()
-	s.forward = []Address{{"localhost", 1}}
+	s.forward = []Address{tcp("localhost", 1)}
 	f.Parse([]string{"-f", "2", "-forward", "3"})
-	if want := []Address{{"localhost", 2}, {"localhost", 3}}; !slices.Equal(s.forward, want) {
+	if want := []Address{tcp("localhost", 2), tcp("localhost", 3)}; !slices.Equal(s.forward, want) {
 		t.Errorf("got %v", s.forward)
 	}
 }
@@ -122,7 +122,7 @@ func TestWrongFlagsGiveOneLineAndCode2(t *testing.T) {
 		{[]string{"--forward=99999"}, `-forward: port 99999 is not between 1 and 65535`},
 		{[]string{"-p", "65536"}, `-p: port 65536 is not between 0 and 65535`},
 		{[]string{"-p", ""}, `-p: the address is missing`},
-		{[]string{"-listen", "unix:/x"}, `-listen: unix sockets are not supported yet`},
+		{[]string{"-listen", "unix:"}, `-listen: the path is missing; write unix:/path`},
 		{[]string{"-f"}, `-f: the value is missing`},
 		{[]string{"-bogus"}, `-bogus: unknown flag; foo_proxy -h lists all flags`},
 		{[]string{"--bogus=1"}, `-bogus: unknown flag; foo_proxy -h lists all flags`},

@@ -13,6 +13,9 @@ import (
 // Fixed returns the addresses that are known without a name service, in the
 // order in which to try them, and false for a name that needs one.
 func Fixed(a cli.Address) ([]poller.Addr, bool) {
+	if a.Path != "" {
+		return []poller.Addr{poller.UnixAddr(a.Path)}, true
+	}
 	found, ok := a.Fixed()
 	return addrs(found), ok
 }
