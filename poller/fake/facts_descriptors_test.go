@@ -90,27 +90,6 @@ var descriptorFacts = []fact{
 			b.t.Fatal(e)
 		}
 	}},
-	{"a connection that was reset in the queue is accepted all the same", func(b *bench) {
-		p := b.dial(b.t, b.addr)
-		b.settle(b.t, b.listener, in)
-		p.Reset()
-		fd, _, e := b.Accept(b.listener)
-		b.ok(e)
-		b.settle(b.t, fd, fail)
-		b.ok(b.Register(fd, uint64(fd)))
-		b.edge(fd, broken)
-		b.reads(fd, readSize, syscall.ECONNRESET, nil)
-	}},
-	{"what was sent before a reset in the queue can still be read", func(b *bench) {
-		p := b.dial(b.t, b.addr)
-		p.Send([]byte("last words"))
-		b.settle(b.t, b.listener, in)
-		p.Reset()
-		fd, _, e := b.Accept(b.listener)
-		b.ok(e)
-		b.settle(b.t, fd, fail)
-		b.reads(fd, readSize, "last words", syscall.ECONNRESET, nil)
-	}},
 	{"an unregistered descriptor tells nothing", func(b *bench) {
 		p, fd := b.accepted()
 		b.ok(b.Unregister(fd))
@@ -141,26 +120,6 @@ var descriptorFacts = []fact{
 		if local, names, _ := b.Names(fd); local != b.addr.TCP() || names != remote {
 			b.t.Fatal(local, names, remote)
 		}
-	}},
-	{"a backlog of 4 holds five, the sixth waits without an error", func(b *bench) {
-		for range 5 {
-			fd, e := b.Connect(b.addr, &poller.SocketOptions{})
-			if e != syscall.EINPROGRESS {
-				b.t.Fatal(e)
-			}
-			b.settle(b.t, fd, out)
-		}
-		fd, e := b.Connect(b.addr, &poller.SocketOptions{})
-		if e != syscall.EINPROGRESS {
-			b.t.Fatal(e)
-		}
-		b.ok(b.Register(fd, uint64(fd)))
-		b.silent()
-		b.ok(b.SockErr(fd))
-		if _, _, e := b.Names(fd); e != syscall.ENOTCONN {
-			b.t.Fatal(e)
-		}
-		b.reads(fd, 1, again)
 	}},
 	{"an eventfd tells of every wake, and of the room that reading makes", func(b *bench) {
 		fd, e := b.OpenWake()

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"syscall"
 	"testing"
-
-	"fooproxy/poller"
 )
 
 // fact is the same steps in any world.
@@ -19,6 +17,7 @@ type fact struct {
 	test func(b *bench)
 }
 
+// connectionFacts hold for TCP and for unix sockets.
 var connectionFacts = []fact{
 	{"data comes with OUT", func(b *bench) {
 		p, fd := b.accepted()
@@ -48,92 +47,6 @@ var connectionFacts = []fact{
 		b.ok(b.ShutdownWrite(fd))
 		b.edge(fd, out) // Linux may tell once more, when the FIN is acknowledged
 	}},
-	{"RST behind data: the data can be read, then the error, then the end", func(b *bench) {
-		p, fd := b.accepted()
-		p.Send([]byte("data"))
-		p.Reset()
-		b.edge(fd, broken)
-		b.reads(fd, 3, "dat", "a", syscall.ECONNRESET, nil)
-		b.silent()
-	}},
-	{"RST: a write takes the error, and reading then finds the end", func(b *bench) {
-		p, fd := b.accepted()
-		p.Reset()
-		b.edge(fd, broken)
-		b.writes(fd, "x", syscall.ECONNRESET)
-		b.writes(fd, "x", syscall.EPIPE)
-		b.reads(fd, readSize, nil)
-	}},
-	{"RST after FIN is a broken pipe, and reading still finds the end", func(b *bench) {
-		p, fd := b.accepted()
-		p.CloseWrite()
-		b.edge(fd, in|out|rdhup)
-		p.Reset()
-		b.edge(fd, broken)
-		b.reads(fd, readSize, nil)
-		if e := b.SockErr(fd); e != syscall.EPIPE {
-			b.t.Fatal(e)
-		}
-	}},
-	{"after RST there is no peer and no shutdown", func(b *bench) {
-		p, fd := b.accepted()
-		p.Reset()
-		b.edge(fd, broken)
-		if _, _, e := b.Names(fd); e != syscall.ENOTCONN {
-			b.t.Fatal(e)
-		}
-		if e := b.ShutdownWrite(fd); e != syscall.ENOTCONN {
-			b.t.Fatal(e)
-		}
-	}},
-	{"connect refused, and SO_ERROR is cleared by reading", func(b *bench) {
-		s := b.listen(b.t)
-		s.Close()
-		fd, e := b.Connect(s.Addr(), &poller.SocketOptions{})
-		if e != syscall.EINPROGRESS {
-			b.t.Fatal(e)
-		}
-		b.ok(b.Register(fd, uint64(fd)))
-		b.edge(fd, broken)
-		if e := b.SockErr(fd); e != syscall.ECONNREFUSED {
-			b.t.Fatal(e)
-		}
-		b.ok(b.SockErr(fd))
-	}},
-	{"connected: OUT alone", func(b *bench) {
-		s := b.listen(b.t)
-		fd, e := b.Connect(s.Addr(), &poller.SocketOptions{})
-		if e != syscall.EINPROGRESS {
-			b.t.Fatal(e)
-		}
-		b.ok(b.Register(fd, uint64(fd)))
-		b.edge(fd, out)
-		b.ok(b.SockErr(fd))
-		if local, remote, e := b.Names(fd); e != 0 || remote != s.Addr().TCP() || local == remote {
-			b.t.Fatal(local, remote, e)
-		}
-	}},
-	{"connected and closed by the peer at once", func(b *bench) {
-		s := b.listen(b.t)
-		fd, _ := b.Connect(s.Addr(), &poller.SocketOptions{})
-		b.settle(b.t, fd, out)
-		s.accept().Close()
-		b.settle(b.t, fd, rdhup)
-		b.ok(b.Register(fd, uint64(fd)))
-		b.edge(fd, in|out|rdhup)
-		b.ok(b.SockErr(fd))
-	}},
-	{"a connection that met itself", func(b *bench) {
-		fd := b.connectSelf(b.t)
-		b.settle(b.t, fd, out)
-		local, remote, e := b.Names(fd)
-		if e != 0 || local != remote {
-			b.t.Fatal(local, remote, e)
-		}
-		b.writes(fd, "REQ 1 hey\n", 0)
-		b.reads(fd, readSize, "REQ 1 hey\n")
-		b.ok(b.Close(fd))
-	}},
 	{"data and FIN are one edge, and the end is not told again", func(b *bench) {
 		p, fd := b.accepted()
 		p.Send([]byte("last"))
@@ -152,14 +65,6 @@ var connectionFacts = []fact{
 		b.reads(fd, readSize, "REQ 1 a")
 		b.silent()
 		b.reads(fd, readSize, "bc\nREQ 2 x\n", again)
-	}},
-	{"an urgent byte alone is not readable", func(b *bench) {
-		p, fd := b.accepted()
-		p.SendUrgent('!')
-		b.edge(fd, out|pri)
-		b.reads(fd, readSize, again)
-		p.Send([]byte("x"))
-		b.edge(fd, in|out)
 	}},
 	{"an ordinary short read leaves nothing", func(b *bench) {
 		p, fd := b.accepted()
@@ -186,31 +91,6 @@ var connectionFacts = []fact{
 			b.t.Fatalf("the peer received %q", got)
 		}
 	}},
-	{"closing with input unread loses output that was accepted", func(b *bench) {
-		p, fd := b.accepted()
-		p.Send([]byte("unread\n"))
-		b.edge(fd, in|out)
-		accepted := 0
-		for piece := bytes.Repeat([]byte("o"), 1<<20); ; {
-			n, e := b.Write(fd, piece)
-			if accepted += n; e != 0 || n < len(piece) {
-				break
-			}
-		}
-		b.ok(b.Close(fd))
-		if got := len(received(p, accepted)); got >= accepted {
-			b.t.Fatalf("the peer received all %d bytes", got)
-		}
-	}},
-	{"data for a socket that is closed is answered by RST", func(b *bench) {
-		p, fd := b.accepted()
-		p.Close()
-		b.edge(fd, in|out|rdhup)
-		b.writes(fd, "x", 0)
-		b.edge(fd, broken)
-		b.writes(fd, "x", syscall.EPIPE)
-		b.reads(fd, readSize, nil)
-	}},
 	{"a full send buffer has no OUT, and space is an edge", func(b *bench) {
 		p, fd := b.accepted()
 		accepted := 0
@@ -235,16 +115,22 @@ var connectionFacts = []fact{
 	}},
 }
 
-var facts = slices.Concat(connectionFacts, descriptorFacts)
+var (
+	facts     = slices.Concat(connectionFacts, descriptorFacts)
+	tcpFacts  = slices.Concat(facts, resetFacts, handshakeFacts)
+	allOfUnix = slices.Concat(facts, unixFacts)
+)
 
-func TestFactsHoldOnTheSimulatedKernel(t *testing.T) {
+func holdIn(t *testing.T, facts []fact, open func(*testing.T) world) {
 	for _, f := range facts {
-		t.Run(f.name, func(t *testing.T) { f.test(newBench(t, newSimulated())) })
+		t.Run(f.name, func(t *testing.T) { f.test(newBench(t, open(t))) })
 	}
 }
 
-func TestFactsHoldOnLinux(t *testing.T) {
-	for _, f := range facts {
-		t.Run(f.name, func(t *testing.T) { f.test(newBench(t, newLinux(t))) })
-	}
+func TestFactsHoldOnTheSimulatedKernel(t *testing.T) { holdIn(t, tcpFacts, newSimulated) }
+func TestFactsHoldOnLinux(t *testing.T)              { holdIn(t, tcpFacts, newLinux) }
+
+func TestFactsOfUnixSocketsHoldOnTheSimulatedKernel(t *testing.T) {
+	holdIn(t, allOfUnix, newSimulatedUnix)
 }
+func TestFactsOfUnixSocketsHoldOnLinux(t *testing.T) { holdIn(t, allOfUnix, newLinuxUnix) }

@@ -105,7 +105,7 @@ func (s *stream) mask() (m uint32) {
 	if broken || s.ended {
 		m |= maskIn | maskRdhup
 	}
-	if s.in.readable() > 0 {
+	if s.in.readable() > 0 || s.unix && s.in.marked {
 		m |= maskIn
 	}
 	if s.in.marked {
@@ -137,7 +137,7 @@ func (s *stream) read(p []byte) (int, poller.Errno) {
 		return n, 0
 	}
 	switch {
-	case s.ended:
+	case s.ended && (s.err == 0 || !s.unix):
 		return 0, 0
 	case s.err != 0:
 		return 0, s.takeErr()
@@ -149,7 +149,7 @@ func (s *stream) read(p []byte) (int, poller.Errno) {
 
 func (s *stream) write(p []byte) (n int, e poller.Errno) {
 	switch {
-	case s.err != 0:
+	case s.err != 0 && !s.unix:
 		return 0, s.takeErr()
 	case s.state == streamBroken, s.finishing:
 		return 0, syscall.EPIPE
@@ -214,11 +214,11 @@ func (s *stream) finish() poller.Errno {
 // still find the end; after both FINs there is nothing left to reset.
 func (s *stream) reset() {
 	switch {
-	case s.state == streamBroken, s.ended && s.finished:
+	case s.state == streamBroken, s.ended && s.finished && !s.unix:
 		return
 	case s.state == streamConnecting:
 		s.err = syscall.ECONNREFUSED
-	case s.ended:
+	case s.ended && !s.unix:
 		s.err = syscall.EPIPE
 	default:
 		s.err = syscall.ECONNRESET
@@ -250,10 +250,17 @@ func (s *stream) release() {
 		s.shatter()
 		return
 	}
-	if s.in.size > 0 {
-		s.abort()
-		return
+	if s.unix {
+		s.deliver()
 	}
-	s.finishing = true
-	s.cross()
+	switch {
+	case s.in.size > 0:
+		s.abort()
+	case s.unix:
+		s.shatter()
+		s.other.hangUp()
+	default:
+		s.finishing = true
+		s.cross()
+	}
 }

@@ -250,7 +250,7 @@ func (s *Sys) Names(fd int) (local, peer netip.AddrPort, e poller.Errno) {
 	case *listener:
 		return n.addr.TCP(), peer, syscall.ENOTCONN
 	case *stream:
-		if n.state == streamOpen {
+		if n.state == streamOpen || n.unix && n.other != nil {
 			return n.local, n.remote, 0
 		}
 		return n.local, peer, syscall.ENOTCONN
@@ -291,7 +291,7 @@ func (s *Sys) judge(c *stream, asked, n int, e poller.Errno) {
 		c.fresh = false
 	default:
 		k.activity++
-		if n < asked && !k.AnyShortRead && (c.mask()|c.told)&doubtful == 0 {
+		if n < asked && !k.AnyShortRead && !c.unix && (c.mask()|c.told)&doubtful == 0 {
 			c.fresh = false
 		}
 	}

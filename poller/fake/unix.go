@@ -1,5 +1,6 @@
 // unix.go owns how unix sockets differ from TCP: a connect has its answer at once,
-// and a close is known at the other end at once. It knows no files; those of
+// a close is known at the other end at once, and takes nothing away that was on
+// its way. It knows no files; those of
 // Linux are for Linux to show.
 
 package fake
@@ -54,8 +55,18 @@ func (k *Kernel) shakeUnix(s *stream) poller.Errno {
 	return 0
 }
 
-// hangUp is the news of a close at this end: nothing comes any more, nothing goes
-// any more, and what had come can still be read.
+// deliver moves what was written to the other end, room or not: what the kernel
+// has taken waits there from the beginning, and no close destroys it.
+func (s *stream) deliver() {
+	to := &s.other.in
+	limit := to.limit
+	to.limit = to.size + s.out.size
+	to.moveFrom(&s.out)
+	to.limit = limit
+}
+
+// hangUp is the news of the other end's close: nothing comes any more, nothing
+// goes any more, and what had come can still be read.
 func (s *stream) hangUp() {
 	s.ended, s.finishing, s.finished = true, true, true
 	s.out.clear()

@@ -62,7 +62,7 @@ type simulatedServer struct{ *fake.Server }
 
 func (s simulatedServer) accept() peer { return s.Accept() }
 
-func newSimulated() world {
+func newSimulated(*testing.T) world {
 	k := fake.New()
 	return &simulated{Sys: k.NewSys(), kernel: k}
 }
