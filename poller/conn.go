@@ -149,7 +149,7 @@ type Conn struct {
 	errno uint16
 
 	canRead, canWrite bool // sticky: an edge sets, EAGAIN or an error clears
-	mustDrain         bool // PRI, RDHUP, HUP or ERR was seen: a short read proves nothing
+	mustDrain         bool // PRI, RDHUP, HUP or ERR was seen, or a unix socket: a short read proves nothing
 	reset             bool // ERR was seen, or a write failed
 	paused            bool // the handler has no room
 	handing           bool // the handler looks at lines
@@ -230,7 +230,9 @@ func (c *Conn) Release() (fd int, unread, unsent []byte) {
 //	PRI, RDHUP     yes                  yes
 //	HUP, ERR       yes       yes        yes
 //
-// ERR also ends a connection that nobody will read.
+// ERR also ends a connection that nobody will read. A unix socket must be drained
+// from the beginning: a descriptor that its peer sends along cuts a read, and no
+// bit says so.
 func (c *Conn) onEdge(mask uint32) {
 	if mask&(MaskIn|MaskPri|MaskRdhup|MaskHup|MaskErr) != 0 {
 		c.canRead = true

@@ -18,6 +18,7 @@ func (l *Loop) Dial(addr Addr, o *SocketOptions, h Handler, config *ConnConfig) 
 	if e != 0 {
 		return nil, e
 	}
+	c.mustDrain = addr.IsUnix()
 	if answer == eAgain {
 		l.awaitPlace(c, addr)
 	}

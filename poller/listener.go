@@ -186,6 +186,7 @@ func (ln *Listener) welcome(fd int, peer netip.AddrPort) {
 		ln.rest(e)
 		return
 	}
+	c.mustDrain = ln.addr.IsUnix()
 	c.arm()
 	ln.acceptor.OnAccepted(c, h)
 }
