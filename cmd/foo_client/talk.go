@@ -150,7 +150,7 @@ func (t *talk) printReplies(ctx context.Context) error {
 			return err
 		}
 		if t.escape {
-			buffer = appendEscaped(buffer[:0], line)
+			buffer = foo.AppendEscaped(buffer[:0], line)
 		} else {
 			buffer = append(buffer[:0], line...)
 		}
