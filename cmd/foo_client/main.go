@@ -45,7 +45,9 @@ func run(ctx context.Context, args []string, s streams) int {
 		err = runTalk(ctx, o, s)
 	}
 	if err != nil {
-		complain(s, err)
+		if err != errRefused {
+			complain(s, err)
+		}
 		return cli.ExitFailure
 	}
 	return cli.ExitOK

@@ -14,6 +14,8 @@ type options struct {
 	server cli.Address
 	wait   time.Duration
 
+	failOnNak bool
+
 	requests    int // of a load run; 0 means that they come from stdin
 	connections int
 	depth       int
@@ -38,6 +40,9 @@ func parseOptions(args []string, s streams) (o options, code int, done bool) {
 	flags.Connect(&connect, "connect", "Both in one: host:port, [v6]:port, a port of this machine, or unix:/path.")
 	flags.Duration(&o.wait, "wait", "Take replies as missing when none has come for this `DURATION`: in a load run, "+
 		"and at the end of stdin.", waitMin, waitMax)
+
+	flags.Group("Requests from stdin")
+	flags.Bool(&o.failOnNak, "e", "End with exit code 1 if any reply was a NAK; all requests are sent nonetheless.")
 
 	flags.Group("Load run")
 	flags.Int(&o.requests, "n", "Send `N` requests in all, check and measure the replies.", 0, requestsMax)
@@ -108,6 +113,8 @@ func (o *options) checkLoad(flags *cli.Flags) (name, why string) {
 				return name, "only a load run has it; say how many requests with -n"
 			}
 		}
+	} else if o.failOnNak {
+		return "e", "a load run has it not; its report counts the NAKs"
 	}
 	if o.connections*o.depth > windowsMax {
 		return "d", fmt.Sprintf("%d connections with %d requests outstanding on each are more than %d",

@@ -24,6 +24,10 @@ import (
 var (
 	errAllAnswered = errors.New("all replies have arrived")
 	errQuiet       = errors.New("waited long enough")
+
+	// errRefused is all that is wrong where -e is given and a NAK came. It is
+	// the exit code alone: the NAK itself has been printed.
+	errRefused = errors.New("a request was refused")
 )
 
 type talk struct {
@@ -32,6 +36,7 @@ type talk struct {
 	out      io.Writer
 	escape   bool
 	wait     time.Duration
+	refusals bool                    // a NAK is a failure
 	end      context.CancelCauseFunc // ends the conversation; the first cause counts
 	room     chan struct{}           // holds one token for each outstanding request
 
@@ -39,6 +44,7 @@ type talk struct {
 	outstanding map[uint64]int // how many requests of each Seq have no reply
 	missing     int            // their sum
 	wrong       int            // replies to nothing that is outstanding
+	naks        int            // of any Seq, 0 and wrong ones included
 	sendEnded   bool           // nothing will be sent any more
 	sendErr     error          // why, where it is not the end of stdin
 	quiet       *time.Timer    // from sendEnded on: calls end when no reply comes
@@ -60,11 +66,15 @@ func runTalk(ctx context.Context, o options, s streams) error {
 	defer end(nil)
 	t := &talk{
 		conn: conn, requests: newRequestReader(s.in), out: s.out, escape: cli.IsTerminal(s.out), wait: o.wait,
-		end: end, room: make(chan struct{}, outstandingMax), outstanding: make(map[uint64]int),
+		refusals: o.failOnNak, end: end, room: make(chan struct{}, outstandingMax), outstanding: make(map[uint64]int),
 	}
 	// It is not waited for: it may sit in a read of stdin that never returns.
 	go func() { t.endSending(nameless(t.sendRequests(ctx))) }()
-	return t.verdict(ctx, t.printReplies(ctx))
+	err = t.verdict(ctx, t.printReplies(ctx))
+	if err == nil && t.refused() {
+		return errRefused
+	}
+	return err
 }
 
 // sendRequests sends until stdin ends, and then closes that direction.
@@ -177,6 +187,9 @@ func (t *talk) settle(line []byte) {
 	if t.quiet != nil {
 		t.quiet.Reset(t.wait)
 	}
+	if reply.Type == foo.NAK {
+		t.naks++
+	}
 	if err != nil || reply.Type == foo.REQ {
 		return
 	}
@@ -211,6 +224,13 @@ func (t *talk) verdict(ctx context.Context, err error) error {
 		return t.withFaults(nil) // A signal, and nothing is lost by it.
 	}
 	return t.withFaults(err)
+}
+
+// refused says whether a NAK came and is a failure.
+func (t *talk) refused() bool {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	return t.refusals && t.naks > 0
 }
 
 // withFaults adds to err, which may be nil, what is wrong with the replies.

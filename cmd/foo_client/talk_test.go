@@ -100,6 +100,32 @@ func TestRepliesThatNobodyAskedForGiveCode1(t *testing.T) {
 	}
 }
 
+func TestFailOnNakChangesTheExitCodeAlone(t *testing.T) {
+	for _, c := range []struct {
+		name, second string // what the second of three requests gets
+		code         int    // with -e; it is 0 without
+	}{
+		{"no NAK", "ACK 2 b\n", 0},
+		{"a NAK", "NAK 2 no\n", 1},
+		{"NAK 0 beside the reply", "NAK 0 what?\nACK 2 b\n", 1},
+		{"what only looks like a NAK", "NAK x\nACK 2 NAK 2\n", 0},
+	} {
+		port := startServer(t, func(number int, line string) (string, bool) {
+			if number == 2 {
+				return c.second, true
+			}
+			return ackLine(line), true
+		})
+		want := "ACK 1 a\n" + c.second + "ACK 3 c\n"
+		for args, code := range map[string]int{"": 0, "-e": c.code} {
+			got := runCommand(t.Context(), strings.NewReader("a\nb\nc\n"), append(strings.Fields(args), "-p", port)...)
+			if got.code != code || got.out != want || got.err != "" {
+				t.Errorf("%s, flags %q: %v; want code %d, stdout %q", c.name, args, got, code, want)
+			}
+		}
+	}
+}
+
 // deadPort is a port where nobody listens, and nobody will: it is the client's
 // end of a connection that lasts as long as the test. A port that was only
 // closed may be another's by now.
