@@ -1,5 +1,5 @@
-// This file owns the requests that come from stdin: their lines and numbers.
-// It must not know connections or replies.
+// This file owns the requests that come from stdin: their lines. It must not
+// know connections or replies, nor how requests are numbered.
 package main
 
 import (
@@ -10,17 +10,15 @@ import (
 	"io"
 
 	"fooproxy/foo"
+	"fooproxy/foo/prompt"
 )
 
-// requestReader makes requests of lines. A line that is a REQ is taken as it
-// is, any other becomes the Data of a new one. Numbers go on above the
-// greatest that was seen, so that what is typed between hand-made requests
-// does not repeat their Seq.
+// requestReader makes requests of lines, by the rules by which they are made
+// of what is typed at the prompt.
 type requestReader struct {
-	in   *bufio.Reader
-	line int    // lines read, for messages
-	seq  uint64 // the greatest so far
-	made []byte // the last line that was made
+	in       *bufio.Reader
+	line     int // lines read, for messages
+	requests prompt.Requests
 }
 
 func newRequestReader(in io.Reader) *requestReader {
@@ -42,20 +40,11 @@ func (r *requestReader) next() (line []byte, seq uint64, err error) {
 		return nil, 0, fmt.Errorf("stdin: %w", err)
 	}
 	r.line++
-	text = bytes.TrimSuffix(text, []byte("\n"))
-	if message, err := foo.Parse(text); err == nil && message.Type == foo.REQ {
-		r.seq = max(r.seq, message.Seq)
-		return text, message.Seq, nil
+	line, seq, err = r.requests.Make(bytes.TrimSuffix(text, []byte("\n")))
+	if err != nil {
+		return nil, 0, fmt.Errorf("stdin: line %d: %w", r.line, err)
 	}
-	if r.seq == foo.SeqMax {
-		return nil, 0, fmt.Errorf("stdin: line %d: no Seq is left above %d", r.line, uint64(foo.SeqMax))
-	}
-	r.made = foo.AppendMessage(r.made[:0], foo.REQ, r.seq+1, text)
-	if len(r.made) > foo.LineBytesMax {
-		return nil, 0, fmt.Errorf("stdin: line %d: %w", r.line, foo.ErrLineTooLong)
-	}
-	r.seq++
-	return r.made[:len(r.made)-1], r.seq, nil
+	return line, seq, nil
 }
 
 // waits says whether next may have to wait for somebody to write a line.
