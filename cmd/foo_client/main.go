@@ -1,8 +1,8 @@
-// foo_client sends requests to a Foo server: those it reads from stdin, or
-// those of a load run that it makes and measures.
+// foo_client sends requests to a Foo server: those that are typed at its prompt
+// or that it reads from stdin, or those of a load run that it makes and measures.
 //
-// This file owns the wiring: signals, streams, and the choice between the two.
-// It must not know how either of them works.
+// This file owns the wiring: signals, streams, and the choice between these.
+// It must not know how any of them works.
 package main
 
 import (
@@ -41,6 +41,8 @@ func run(ctx context.Context, args []string, s streams) int {
 	var err error
 	if o.requests > 0 {
 		err = runLoad(ctx, o, s)
+	} else if atTerminal(s) {
+		err = runPrompt(ctx, o)
 	} else {
 		err = runTalk(ctx, o, s)
 	}

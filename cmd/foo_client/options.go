@@ -14,7 +14,9 @@ type options struct {
 	server cli.Address
 	wait   time.Duration
 
-	failOnNak bool
+	failOnNak    bool
+	history      string // the prompt's file, where historyGiven
+	historyGiven bool
 
 	requests    int // of a load run; 0 means that they come from stdin
 	connections int
@@ -39,10 +41,12 @@ func parseOptions(args []string, s streams) (o options, code int, done bool) {
 	flags.String(&host, "H,host", "Connect to this `HOST`, a name or an IP address, where -p gives the port alone.")
 	flags.Connect(&connect, "connect", "Both in one: host:port, [v6]:port, a port of this machine, or unix:/path.")
 	flags.Duration(&o.wait, "wait", "Take replies as missing when none has come for this `DURATION`: in a load run, "+
-		"and at the end of stdin.", waitMin, waitMax)
+		"and at the end of stdin. A prompt comes back after it.", waitMin, waitMax)
 
-	flags.Group("Requests from stdin")
+	flags.Group("Requests from stdin, or typed at a terminal")
 	flags.Bool(&o.failOnNak, "e", "End with exit code 1 if any reply was a NAK; all requests are sent nonetheless.")
+	flags.String(&o.history, "history", "Keep what is typed in this `FILE`; '' keeps nothing. The default is "+
+		"$XDG_STATE_HOME/foo_client/history, or ~/.foo_client_history.")
 
 	flags.Group("Load run")
 	flags.Int(&o.requests, "n", "Send `N` requests in all, check and measure the replies.", 0, requestsMax)
@@ -56,7 +60,7 @@ func parseOptions(args []string, s streams) (o options, code int, done bool) {
 
 	flags.Example("echo hey | foo_client -p 8001", "One request, one reply.")
 	flags.Example("echo 'REQ 7 hey' | foo_client -p 8001", "A line that already is a REQ is sent as it is.")
-	flags.Example("foo_client -p 8001", "A conversation: type requests, read replies, end with ^D.")
+	flags.Example("foo_client -p 8001", "A prompt: type requests, read replies with their latency, end with quit or ^D.")
 	flags.Example("foo_client -p 8001 -n 1000000 -c 50 -d 16", "A million requests, 16 outstanding on each of 50 connections.")
 	flags.Example("foo_client -p 8001 -n 10000 -c 10 -d 100 -rate 1000", "1,000 requests a second for 10 seconds.")
 
@@ -64,6 +68,7 @@ func parseOptions(args []string, s streams) (o options, code int, done bool) {
 		return o, code, true
 	}
 	o.size = int(size)
+	o.historyGiven = flags.Given("history")
 	if name, why := o.findServer(flags, connect, host); why != "" {
 		return o, flags.Refuse(name, why), true
 	}
@@ -115,6 +120,8 @@ func (o *options) checkLoad(flags *cli.Flags) (name, why string) {
 		}
 	} else if o.failOnNak {
 		return "e", "a load run has it not; its report counts the NAKs"
+	} else if o.historyGiven {
+		return "history", "a load run has it not; nothing is typed"
 	}
 	if o.connections*o.depth > windowsMax {
 		return "d", fmt.Sprintf("%d connections with %d requests outstanding on each are more than %d",

@@ -20,14 +20,17 @@ var ownWords = []string{"REQ ", wordHelp, wordQuit, wordExit}
 // looks like.
 const dataMark = `\`
 
-const helpText = `What you type is sent as the Data of the next request; its reply follows with the time it took.
+const helpText = `What you type is the Data of the next request. Its reply follows, with the
+time it took.
   REQ 7 hello   a line that is a request already is sent as it is
-  \quit         Data that would be a word of the prompt: the first backslash is dropped
+  \quit         Data that would be a word of the prompt: the first backslash
+                is dropped, and the rest is Data whatever it looks like
   \             a request without Data; an empty line sends nothing
   help          this text
   quit, exit    the end, as ^D and ^C pressed twice
-^C clears the line. Arrow keys and ^R find earlier lines, TAB completes words that were typed before.
-Lines that are pasted are sent one after the other, each after the reply to the one before.`
+^C clears the line. Arrow keys and ^R find earlier lines, TAB completes words
+that were typed before. Several lines at once are sent one after the other,
+each after the reply to the one before.`
 
 // meaning is what a line is to the prompt.
 type meaning int
