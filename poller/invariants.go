@@ -13,7 +13,7 @@ import (
 // goroutine. The error is a sentence that names what is broken: a connection
 // that could progress and is on no list waits for an edge that will not come.
 func (l *Loop) CheckInvariants() error {
-	for _, check := range []func() error{l.checkOwners, l.checkLists, l.checkTimers, l.pool.check} {
+	for _, check := range []func() error{l.checkOwners, l.checkLists, l.checkPlaces, l.checkTimers, l.pool.check} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -136,6 +136,19 @@ func (l *Loop) checkLists() error {
 	}
 	if living != dirty {
 		return fmt.Errorf("%d living ones are on the dirty list, %d are marked as being there", living, dirty)
+	}
+	return nil
+}
+
+// checkPlaces looks at the dials that wait for a place.
+func (l *Loop) checkPlaces() error {
+	if len(l.waiting) > 0 && !l.askAgain.Armed() {
+		return errors.New("dials wait for a place, and nobody will ask")
+	}
+	for _, w := range l.waiting {
+		if w.conn.state == stateFreed {
+			return errors.New("a dial that is freed waits for a place")
+		}
 	}
 	return nil
 }
