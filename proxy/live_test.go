@@ -35,7 +35,8 @@ const patience = 30 * time.Second
 type live struct {
 	t     testing.TB
 	proxy *Proxy
-	addr  string
+	at    poller.Addr
+	addr  string // the same as text
 	logs  *observer.ObservedLogs
 	done  chan struct{}
 	peak  atomic.Int64 // the most that buffers and records held after a turn, in bytes
@@ -49,6 +50,12 @@ func startLive(t testing.TB, servers []poller.Addr, change ...func(*Config)) *li
 }
 
 func startServing(t testing.TB, server Server, change ...func(*Config)) *live {
+	t.Helper()
+	return startAt(t, anyLoopback, server, change...)
+}
+
+// startAt listens where the test says.
+func startAt(t testing.TB, at poller.Addr, server Server, change ...func(*Config)) *live {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	config := DefaultConfig()
@@ -64,11 +71,11 @@ func startServing(t testing.TB, server Server, change ...func(*Config)) *live {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr, err := p.Listen(anyLoopback)
+	at, err = p.Listen(at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &live{t: t, proxy: p, addr: addr.String(), logs: logs, done: make(chan struct{})}
+	l := &live{t: t, proxy: p, at: at, addr: at.String(), logs: logs, done: make(chan struct{})}
 	p.loop.OnTurn(l.endTurn)
 	go func() {
 		l.ok(p.Run())
