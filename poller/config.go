@@ -13,6 +13,11 @@ const (
 	// kernel's 32 bits of milliseconds.
 	waitMillisMax = 24 * 60 * 60 * 1000
 
+	// preciseNear is how near a deadline is waited for with a precise timer: more
+	// than the millisecond by which an ordinary wait may be late, and not so much
+	// that its second system call is paid without need.
+	preciseNear = 2 * time.Millisecond
+
 	// readBufferBytes is the loop's one read buffer. A read never takes more
 	// than a connection's budget for a turn, and 64 KiB already spreads the
 	// price of a system call over a thousand short lines.
