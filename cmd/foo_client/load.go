@@ -1,100 +1,109 @@
-// This file owns the course of a load run: it opens the connections, lets them
-// work, and watches that none waits for ever. It must not know what a right
-// reply is.
+// This file owns the wiring of a load run: what it is made of, and where what is
+// said about it goes. It must not know how it is run.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
+	"os"
+
+	"fooproxy/cmd/internal/cli"
+	"fooproxy/cmd/internal/cli/loop"
+	"fooproxy/foo/load"
+	"fooproxy/poller"
 )
 
 // runLoad returns nil where every request was sent and got its right reply, or
-// where ctx ended the run and that holds for what was sent until then.
-func runLoad(ctx context.Context, o options, s streams) error {
-	peer, err := findServer(ctx, o.server)
+// where ctx or its duration ended the run and that holds for what was sent.
+func runLoad(ctx context.Context, o options, s streams) (err error) {
+	mix, err := readMix(o.mix)
 	if err != nil {
 		return err
 	}
-	conns, err := peer.dialMany(ctx, o.connections)
+	addresses, err := lookUp(ctx, o.server)
 	if err != nil {
 		return err
 	}
-	defer closeAll(conns)
-	recorded := newLatencies()
-	start := time.Now()
-	lanes := make([]*lane, len(conns))
-	for i, conn := range conns {
-		lanes[i] = &lane{
-			conn: conn, index: i, requests: share(o.requests, o.connections, i), size: o.size,
-			pace: pace{o.rate, o.connections}, start: start, latencies: recorded, window: newWindow(o.depth),
-			poke: make(chan struct{}, 1), received: make(chan struct{}), sendDone: make(chan struct{}),
+	kernel, err := poller.NewPreciseKernel()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, kernel.Shut()) }()
+	r, err := load.New(load.Config{
+		Sys: kernel, Addresses: addresses, Wait: o.wait,
+		Requests: o.requests, Duration: o.duration, Rate: o.rate,
+		Connections: o.connections, Depth: o.depth, Size: o.size,
+		Mix: mix, AnyData: mix != nil && !o.echo,
+	})
+	if err != nil {
+		return err
+	}
+	hide := func() {}
+	if !o.quiet {
+		hide = showProgress(r, s.err)
+	}
+	result, err := r.Run(ctx)
+	hide()
+	if err != nil {
+		return err
+	}
+	complainOfLosses(result.Losses(), s)
+	if err := writeReport(result, o, s); err != nil {
+		return err
+	}
+	return result.Verdict(o.failOnNak)
+}
+
+// lookUp asks for the addresses once: all connections of a run go to the same
+// ones.
+func lookUp(ctx context.Context, server cli.Address) ([]poller.Addr, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	return loop.Resolve(ctx, server)
+}
+
+// readMix reads the file of a mix; without a name there is none.
+func readMix(name string) (*load.Mix, error) {
+	if name == "" {
+		return nil, nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("-mix: %w", err)
+	}
+	defer file.Close() // nothing was written to it
+	mix, err := load.ReadMix(file)
+	if err != nil {
+		return nil, fmt.Errorf("-mix: %q: %w", name, err)
+	}
+	return mix, nil
+}
+
+// writeReport writes for programs, and draws a chart below it for a person.
+func writeReport(result *load.Result, o options, s streams) error {
+	text := result.Text()
+	switch {
+	case o.json:
+		text = result.JSON()
+	case cli.IsTerminal(s.out):
+		if chart := result.Chart(); chart != nil {
+			text = append(append(text, '\n'), chart...)
 		}
 	}
-	var work sync.WaitGroup
-	for _, l := range lanes {
-		work.Go(func() { l.send(ctx.Done()) })
-		work.Go(l.receive)
-	}
-	done := make(chan struct{})
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		watchLanes(lanes, o.wait, done)
-	}()
-	work.Wait()
-	close(done)
-	<-watched
-	r := newReport(ctx, o, lanes, recorded)
-	r.complain(s)
-	if _, err := s.out.Write(r.text()); err != nil {
+	if _, err := s.out.Write(text); err != nil {
 		return fmt.Errorf("stdout: %w", err)
 	}
-	return r.verdict(ctx)
+	return nil
 }
 
-// errStalled explains the closed connection that a lane sees when the watch
-// has given it up.
-var errStalled = errors.New("gave up waiting")
-
-// watchLanes closes each connection on which replies are missing and none has
-// come for the time of wait, and each that has nothing left to do and does not
-// end. It looks ten times in that time.
-func watchLanes(lanes []*lane, wait time.Duration, done <-chan struct{}) {
-	type state struct {
-		answers uint64
-		since   time.Time
-	}
-	states := make([]state, len(lanes))
-	for i := range states {
-		states[i].since = time.Now()
-	}
-	ticker := time.NewTicker(wait / 10)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-done:
+// complainOfLosses prints why connections were lost, for the first few of them.
+func complainOfLosses(losses []error, s streams) {
+	for i, loss := range losses {
+		if i == complaintsMax {
+			complain(s, fmt.Errorf("connections lost besides these: %d", len(losses)-i))
 			return
-		case now := <-ticker.C:
-			for i, l := range lanes {
-				answers := l.window.answers.Load()
-				if answers != states[i].answers || l.window.missing() == 0 && !isClosed(l.sendDone) {
-					states[i] = state{answers, now}
-				} else if now.Sub(states[i].since) >= wait {
-					_ = l.conn.Close() // A second close fails and does no harm.
-				}
-			}
 		}
-	}
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
+		complain(s, loss)
 	}
 }

@@ -3,11 +3,16 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -248,5 +253,77 @@ func TestLoadRunWithoutAServer(t *testing.T) {
 	if got.code != 1 || got.out != "" || strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, "refused") ||
 		strings.Contains(got.err, " client: ") {
 		t.Error(got)
+	}
+}
+
+func TestADurationAloneMakesALoadRun(t *testing.T) {
+	port := startServer(t, ackAll)
+	got := runCommand(t.Context(), nil, "-p", port, "-duration", "50ms", "-c", "2", "-P", "3")
+	if found := figures(t, got.out); got.code != 0 || got.err != "" || found["requests"] < 6 || found["missing"] != 0 {
+		t.Error(got)
+	}
+}
+
+func TestAReportForPrograms(t *testing.T) {
+	port := startServer(t, ackAll)
+	got := runCommand(t.Context(), nil, "-p", port, "-n", "20", "-c", "2", "-json")
+	var found map[string]float64
+	if err := json.Unmarshal([]byte(got.out), &found); err != nil || strings.Count(got.out, "\n") != 1 || got.code != 0 || got.err != "" {
+		t.Errorf("%v; %v", err, got)
+	}
+	if found["answered"] != 20 || found["connections"] != 2 || found["mismatches"] != 0 {
+		t.Error(got)
+	}
+	port = startServer(t, func(int, string) (string, bool) { return "ACK 1 other\n", false })
+	got = runCommand(t.Context(), nil, "-p", port, "-n", "20", "-json")
+	if err := json.Unmarshal([]byte(got.out), &found); err != nil || got.code != 1 || found["wrong_data"] != 1 || found["connections_lost"] != 1 {
+		t.Errorf("%v; %v", err, got)
+	}
+}
+
+func TestANakIsAFaultForWhoSaysSo(t *testing.T) {
+	port := startServer(t, func(number int, line string) (string, bool) {
+		return fmt.Sprintf("NAK %d no\n", number), true
+	})
+	if got := runCommand(t.Context(), nil, "-p", port, "-n", "3"); got.code != 0 || got.err != "" {
+		t.Error(got)
+	}
+	if got := runCommand(t.Context(), nil, "-p", port, "-n", "3", "-e"); got.code != 1 || got.err != "foo_client: NAKs: 3\n" {
+		t.Error(got)
+	}
+}
+
+func TestAMixComesFromAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "mix")
+	if err := os.WriteFile(file, []byte("SET k v\r\n\nGET k"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var mutex sync.Mutex
+	var lines []string
+	port := startServer(t, func(number int, line string) (string, bool) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		lines = append(lines, line)
+		return fmt.Sprintf("ACK %d OK\n", number), true
+	})
+	got := runCommand(t.Context(), nil, "-p", port, "-n", "4", "-mix", file)
+	mutex.Lock()
+	asked := slices.Clone(lines)
+	mutex.Unlock()
+	if want := []string{"REQ 1 SET k v", "REQ 2", "REQ 3 GET k", "REQ 4 SET k v"}; got.code != 0 || !slices.Equal(asked, want) {
+		t.Errorf("%v; %q", got, asked)
+	}
+	if got := runCommand(t.Context(), nil, "-p", port, "-n", "4", "-mix", file, "-echo"); got.code != 1 || figures(t, got.out)["data"] != 4 {
+		t.Error(got)
+	}
+	for name, want := range map[string]string{
+		file + "2":  "foo_client: -mix: open ",
+		t.TempDir(): "foo_client: -mix: ",
+		os.DevNull:  `foo_client: -mix: "/dev/null": it has no line`,
+	} {
+		if got := runCommand(t.Context(), nil, "-p", port, "-n", "4", "-mix", name); got.code != 1 || got.out != "" ||
+			strings.Count(got.err, "\n") != 1 || !strings.HasPrefix(got.err, want) {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"fooproxy/cmd/internal/cli"
+	"fooproxy/cmd/internal/cli/loop"
 )
 
 // streams is what the command reads and writes; tests put their own here.
@@ -22,6 +23,7 @@ type streams struct {
 
 func main() {
 	cli.IgnoreBrokenPipe()
+	loop.SetCores(1)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := cli.WatchSignals(cli.SignalHandlers{
 		Drain: func(signal os.Signal) { cancel(fmt.Errorf("ended by a signal: %v", signal)) },
@@ -39,7 +41,7 @@ func run(ctx context.Context, args []string, s streams) int {
 		return code
 	}
 	var err error
-	if o.requests > 0 {
+	if o.isLoad() {
 		err = runLoad(ctx, o, s)
 	} else if atTerminal(s) {
 		err = runPrompt(ctx, o)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fooproxy/cmd/internal/cli"
+	"fooproxy/foo/load"
 )
 
 // options is a command line that makes sense.
@@ -18,12 +19,21 @@ type options struct {
 	history      string // the prompt's file, where historyGiven
 	historyGiven bool
 
-	requests    int // of a load run; 0 means that they come from stdin
+	// Of a load run; there is one where requests or duration is not 0.
+	requests    int
+	duration    time.Duration
 	connections int
 	depth       int
-	size        int // bytes of Data
-	rate        int // requests a second; 0 means as fast as replies come
+	size        int    // bytes of Data
+	rate        int    // requests a second; 0 means as fast as replies come
+	mix         string // a file; none where it is empty
+	echo        bool
+	json        bool
+	quiet       bool
 }
+
+// isLoad says that a load run is asked for, and not a conversation.
+func (o *options) isLoad() bool { return o.requests > 0 || o.duration > 0 }
 
 const summary = "sends the lines of stdin to a Foo server as requests, or makes a load run."
 
@@ -42,27 +52,34 @@ func parseOptions(args []string, s streams) (o options, code int, done bool) {
 	flags.Connect(&connect, "connect", "Both in one: host:port, [v6]:port, a port of this machine, or unix:/path.")
 	flags.Duration(&o.wait, "wait", "Take replies as missing when none has come for this `DURATION`: in a load run, "+
 		"and at the end of stdin. A prompt comes back after it.", waitMin, waitMax)
-
-	flags.Group("Requests from stdin, or typed at a terminal")
 	flags.Bool(&o.failOnNak, "e", "End with exit code 1 if any reply was a NAK; all requests are sent nonetheless.")
+
+	flags.Group("Requests typed at a terminal")
 	flags.String(&o.history, "history", "Keep what is typed in this `FILE`; '' keeps nothing. The default is "+
 		"$XDG_STATE_HOME/foo_client/history, or ~/.foo_client_history.")
 
 	flags.Group("Load run")
-	flags.Int(&o.requests, "n", "Send `N` requests in all, check and measure the replies.", 0, requestsMax)
+	flags.Int(&o.requests, "n", "Send `N` requests in all, check and measure the replies.", 0, load.RequestsMax)
 	flags.ZeroIs("default: read requests from stdin")
-	flags.Int(&o.connections, "c", "Open `N` connections.", 1, connectionsMax)
-	flags.Int(&o.depth, "d", "Have up to `N` requests outstanding on each.", 1, depthMax)
-	flags.Size(&size, "size", "Bytes of Data in each request.", 0, int64(payloadBytesMax))
-	flags.Int(&o.rate, "rate", "Send `N` requests a second in all, evenly spread; 0 is as fast as replies "+
-		"come. Latency counts from the time a request was due.", 0, rateMax)
+	flags.Duration(&o.duration, "duration", "Send requests for this `DURATION`, or until -n are sent.",
+		durationMin, load.DurationMax)
+	flags.ZeroIs("default: until -n are sent")
+	flags.Int(&o.connections, "c", "Open `N` connections.", 1, load.ConnectionsMax)
+	flags.Int(&o.depth, "d,P", "Have up to `N` requests outstanding on each.", 1, load.DepthMax)
+	flags.Size(&size, "size", "Bytes of Data in each request.", 0, int64(load.DataBytesMax))
+	flags.String(&o.mix, "mix", "Take the Data of the requests from the lines of this `FILE`, in turn.")
+	flags.Bool(&o.echo, "echo", "With -mix, count an ACK as wrong that does not echo its request's Data.")
+	flags.Int(&o.rate, "rate", "Have `N` requests a second be due in all, evenly spread; 0 is as fast as replies "+
+		"come. Latency counts from the time a request was due.", 0, load.RateMax)
 	flags.ZeroIs("default off")
+	flags.Bool(&o.json, "json", "Print the report as one line of JSON.")
+	flags.Bool(&o.quiet, "quiet", "Show no progress on a terminal.")
 
 	flags.Example("echo hey | foo_client -p 8001", "One request, one reply.")
 	flags.Example("echo 'REQ 7 hey' | foo_client -p 8001", "A line that already is a REQ is sent as it is.")
 	flags.Example("foo_client -p 8001", "A prompt: type requests, read replies with their latency, end with quit or ^D.")
 	flags.Example("foo_client -p 8001 -n 1000000 -c 50 -d 16", "A million requests, 16 outstanding on each of 50 connections.")
-	flags.Example("foo_client -p 8001 -n 10000 -c 10 -d 100 -rate 1000", "1,000 requests a second for 10 seconds.")
+	flags.Example("foo_client -p 8001 -duration 10s -c 10 -d 100 -rate 1000", "1,000 requests a second for 10 seconds.")
 
 	if code, done = flags.Parse(args); done {
 		return o, code, true
@@ -109,23 +126,26 @@ func (o *options) findServer(flags *cli.Flags, connect cli.Address, host string)
 	return "", ""
 }
 
-// checkLoad refuses what only makes sense in a load run, and windows that
-// together are too many.
+// checkLoad refuses what only makes sense in a load run, what does not make sense
+// together, and windows that together are too many.
 func (o *options) checkLoad(flags *cli.Flags) (name, why string) {
-	if o.requests == 0 {
-		for _, name := range []string{"c", "d", "size", "rate"} {
+	if !o.isLoad() {
+		for _, name := range []string{"c", "d", "size", "mix", "echo", "rate", "json", "quiet"} {
 			if flags.Given(name) {
-				return name, "only a load run has it; say how many requests with -n"
+				return name, "only a load run has it; say how many requests with -n, or how long with -duration"
 			}
 		}
-	} else if o.failOnNak {
-		return "e", "a load run has it not; its report counts the NAKs"
 	} else if o.historyGiven {
 		return "history", "a load run has it not; nothing is typed"
 	}
-	if o.connections*o.depth > windowsMax {
+	switch {
+	case o.mix != "" && flags.Given("size"):
+		return "size", "the Data come from -mix"
+	case o.echo && o.mix == "":
+		return "echo", "without -mix it is always so"
+	case o.connections*o.depth > load.WindowsMax:
 		return "d", fmt.Sprintf("%d connections with %d requests outstanding on each are more than %d",
-			o.connections, o.depth, windowsMax)
+			o.connections, o.depth, load.WindowsMax)
 	}
 	return "", ""
 }

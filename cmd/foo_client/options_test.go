@@ -30,6 +30,13 @@ func TestWrongFlagsGiveOneLineAndCode2(t *testing.T) {
 		{"-p 1 -rate 2", "-rate: only a load run"},
 		{"-p 1 -size 2 -n 0", "-size: only a load run"},
 		{"-p 1 -n 1 -size 64k", "-size: "},
+		{"-p 1 -json", "-json: only a load run"},
+		{"-p 1 -quiet", "-quiet: only a load run"},
+		{"-p 1 -mix x", "-mix: only a load run"},
+		{"-p 1 -duration 1us", "-duration: 1µs is not between"},
+		{"-p 1 -n 1 -mix x -size 1", "-size: the Data come from -mix"},
+		{"-p 1 -n 1 -echo", "-echo: without -mix"},
+		{"-p 1 -n 1 -P 65537", "-P: 65537 is not between"},
 		{"-p 1 -n 1 -c 60000 -d 65536", "-d: 60000 connections"},
 		{"-p 1 -n 1 -history h", "-history: a load run has it not"},
 		{"-p 1 -n 1 -e", "-e: a load run has it not"},
@@ -57,6 +64,9 @@ func TestOptionsAreRead(t *testing.T) {
 		{"-connect unix:x", options{server: cli.Address{Path: "x"}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
 		{"-connect 10.0.0.1:5 -wait 1s -n 7 -c 2 -d 3 -size 1k -rate 9",
 			options{server: cli.Address{Host: "10.0.0.1", Port: 5}, requests: 7, connections: 2, depth: 3, size: 1024, rate: 9, wait: time.Second}},
+		{"-connect 10.0.0.1:5 -duration 2s -P 8 -mix m -echo -e -json -quiet",
+			options{server: cli.Address{Host: "10.0.0.1", Port: 5}, duration: 2 * time.Second, connections: 1, depth: 8, size: 32,
+				mix: "m", echo: true, failOnNak: true, json: true, quiet: true, wait: 10 * time.Second}},
 	} {
 		var out, errs bytes.Buffer
 		got, _, done := parseOptions(strings.Fields(c.args), streams{nil, &out, &errs})

@@ -4,9 +4,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
-	"sync"
 
 	"fooproxy/cmd/internal/cli"
 	"fooproxy/foo/client"
@@ -72,37 +70,6 @@ func nameless(err error) error {
 		return err
 	}
 	return namelessError{err}
-}
-
-// dialMany opens count connections, or none where one of them fails.
-func (s *server) dialMany(ctx context.Context, count int) ([]*client.Conn, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	conns := make([]*client.Conn, count)
-	next := make(chan int)
-	var dialers sync.WaitGroup
-	for range min(count, dialsMax) {
-		dialers.Go(func() {
-			for i := range next {
-				conn, err := s.dial(ctx)
-				if err != nil {
-					// Only the first cause is kept; the others follow from it.
-					cancel(fmt.Errorf("connection %d of %d: %w", i+1, count, err))
-				}
-				conns[i] = conn
-			}
-		})
-	}
-	for i := 0; i < count && ctx.Err() == nil; i++ {
-		next <- i
-	}
-	close(next)
-	dialers.Wait()
-	if ctx.Err() != nil {
-		closeAll(conns)
-		return nil, context.Cause(ctx)
-	}
-	return conns, nil
 }
 
 func closeAll(conns []*client.Conn) {

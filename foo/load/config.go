@@ -6,7 +6,6 @@ package load
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"fooproxy/foo"
@@ -96,7 +95,7 @@ type Config struct {
 	// precise: poller.PreciseKernel.
 	Sys poller.Sys
 	// Addresses are those of the one server, in the order in which to try them.
-	Addresses []netip.AddrPort
+	Addresses []poller.Addr
 	// Requests are sent in all; 0: as many as Duration has time for.
 	Requests int
 	// Duration ends the run; 0: Requests do. Where both are given it is the first

@@ -298,7 +298,7 @@ func TestAConnectionThatFailsEndsTheRun(t *testing.T) {
 			}
 			s.dialMore()
 			s.after(2 * connectTimeout)
-			if want := fmt.Sprintf(c.want, s.server.Addr().Port()); s.failed == nil || s.failed.Error() != want {
+			if want := fmt.Sprintf(c.want, s.server.Addr().TCP().Port()); s.failed == nil || s.failed.Error() != want {
 				t.Errorf("%v, want %s", s.failed, want)
 			}
 		})

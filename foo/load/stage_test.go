@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"fooproxy/poller"
 	"fooproxy/poller/fake"
 )
 
@@ -38,9 +39,9 @@ func newStage(t testing.TB, change func(*Config)) *stage {
 	t.Helper()
 	kernel := fake.New()
 	sys := kernel.NewSys()
-	server := kernel.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	server := kernel.Listen(poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:0")))
 	config := Config{
-		Sys: sys, Addresses: []netip.AddrPort{server.Addr()},
+		Sys: sys, Addresses: []poller.Addr{server.Addr()},
 		Requests: 10, Connections: 1, Depth: 1, Size: 32, Wait: 10 * time.Second,
 	}
 	if change != nil {

@@ -1,7 +1,7 @@
 // Package loop holds what the commands that stand on an event loop share: the
 // cores they use, the watchdog beside the loop, the line of statistics. It
-// knows no server and no proxy. It is apart from package cli, because foo_client
-// is checked against the loop and must not stand on it.
+// knows no server and no proxy. It is apart from package cli, which reads command
+// lines and knows no loop.
 //
 //	loop.SetCores(1)
 //	... log, kernel and server are made ...
