@@ -26,6 +26,7 @@ const (
 	BytesIn                     // bytes of clients that were taken: forwarded, or answered here
 	BytesOut                    // bytes appended to the output of clients
 	EventsStale                 // events of descriptors that were closed before
+	LogDropped                  // lines of the request log that were not written
 	Accepts                     // client connections accepted
 	Closes                      // client connections closed
 
@@ -49,6 +50,7 @@ var counterNames = [numCounters]string{
 	BytesIn:      "bytes_in",
 	BytesOut:     "bytes_out",
 	EventsStale:  "events_stale",
+	LogDropped:   "log_dropped",
 	Accepts:      "accepts",
 	Closes:       "closes",
 }

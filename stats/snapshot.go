@@ -45,7 +45,7 @@ func (s *Snapshot) AppendJSON(dst []byte) []byte {
 	dst = s.appendCounters(dst, Abandoned, LinesInvalid, DataInvalid, Strays, Late,
 		NakZero, NaksLocal, Duplicates, OutOfOrder, BytesIn, BytesOut)
 	dst = s.appendLatencies(dst)
-	dst = s.appendCounters(dst, EventsStale)
+	dst = s.appendCounters(dst, EventsStale, LogDropped)
 	dst = appendFloat(dst, "uptime_s", rounded(float64(s.uptime)/1e9, 1e3))
 	return append(dst, '}', '\n')
 }

@@ -19,7 +19,7 @@ var snapshotKeys = strings.Fields(`
 	lines_invalid data_invalid strays late nak_zero naks_local duplicates out_of_order
 	bytes_in bytes_out
 	latency_us latency_us.p50 latency_us.p90 latency_us.p99 latency_us.p999 latency_us.max
-	events_stale uptime_s`)
+	events_stale log_dropped uptime_s`)
 
 // decode reads a snapshot and returns its keys in their order, those of the
 // inner object behind its name, and its numbers as they were written.

@@ -88,7 +88,7 @@ func TestSIGUSR1PrintsOneLine(t *testing.T) {
 		names, values := readNumbers(t, line)
 		want := "msg_total msg_req msg_ack msg_nak request_rate_1s request_rate_10s response_rate_1s response_rate_10s " +
 			"connections answered outstanding abandoned lines_invalid data_invalid strays late nak_zero naks_local duplicates out_of_order " +
-			"bytes_in bytes_out latency_us p50 p90 p99 p999 max events_stale uptime_s"
+			"bytes_in bytes_out latency_us p50 p90 p99 p999 max events_stale log_dropped uptime_s"
 		if got := strings.Join(names, " "); got != want {
 			t.Errorf("names: %s", got)
 		}
