@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"fooproxy/poller"
+	"fooproxy/proxy/reqlog"
 )
 
 const (
@@ -105,6 +106,9 @@ type Config struct {
 	Socket poller.SocketOptions
 	// Log takes what happens. It must never block.
 	Log *zap.Logger
+	// RequestLog is told of every request, connect and close; nil: nobody is. It
+	// stays the caller's.
+	RequestLog *reqlog.Log
 }
 
 // DefaultConfig is what the command starts from.

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"fooproxy/poller"
+	"fooproxy/proxy/reqlog"
 )
 
 // drain is where the end stands. The zero value: not begun.
@@ -71,6 +72,7 @@ func (t *drainTimer) Expire(now int64) {
 	}
 	p.drain.forced = true
 	for _, s := range p.sessions {
+		s.because(reqlog.DrainOver, 0)
 		s.end()
 	}
 	p.loop.Arm(&p.drain.timer, t, max(p.drain.stopAt, now+1))
@@ -92,5 +94,6 @@ func (s *session) finishDrain() {
 		s.link.out.FinishWrite()
 		return
 	}
+	s.because(reqlog.Drained, 0)
 	s.end()
 }

@@ -29,6 +29,7 @@ import (
 	"bytes"
 
 	"fooproxy/foo"
+	"fooproxy/proxy/reqlog"
 	"fooproxy/stats"
 )
 
@@ -127,6 +128,7 @@ func (s *session) takeLine(line []byte, end uint64) (forward bool) {
 		p.stats.Add(stats.DataInvalid, 1)
 		if p.config.Strict {
 			s.refuse(m.Seq, nakOf(err))
+			s.noteLength(s.requests.tail, len(line)+1)
 			return false
 		}
 	}
@@ -134,6 +136,7 @@ func (s *session) takeLine(line []byte, end uint64) (forward bool) {
 	*p.records.at(id) = record{seq: m.Seq, linkSeq: m.Seq, arrived: p.loop.Now(), end: end, session: s.id, state: recordSent}
 	p.records.push(&s.requests, clientOrder, id)
 	p.records.push(&s.link.requests, linkOrder, id)
+	s.noteLength(id, len(line)+1)
 	return true
 }
 
@@ -168,13 +171,15 @@ func (s *session) answerHere() {
 			s.client.WantRoom(nakBytesMax)
 			return
 		}
-		var line [nakBytesMax]byte
-		s.toClient(appendNak(line[:0], r.seq, r.nak))
+		var space [nakBytesMax]byte
+		line := appendNak(space[:0], r.seq, r.nak)
+		s.toClient(line)
 		p.stats.Add(stats.MsgNak, 1)
 		p.stats.Add(stats.NaksLocal, 1)
 		if r.seq != 0 {
 			p.stats.Add(stats.Answered, 1)
 			p.stats.Latency(p.loop.Now() - r.arrived)
+			s.logRefused(id, len(line))
 		} else {
 			p.stats.Add(stats.NakZero, 1)
 		}
@@ -182,6 +187,7 @@ func (s *session) answerHere() {
 		p.records.remove(&s.requests, clientOrder, id)
 		p.records.put(id)
 		if closes {
+			s.because(reqlog.LineTooLong, 0)
 			s.end()
 		}
 	}
@@ -244,6 +250,7 @@ func (lk *link) takeReply(line []byte) (cost int) {
 	r := p.records.at(id)
 	p.stats.Add(stats.Answered, 1)
 	p.stats.Latency(p.loop.Now() - r.arrived)
+	lk.session.logAnswered(id, m.Type, len(line)+1)
 	if !p.records.remove(&lk.requests, linkOrder, id) {
 		p.stats.Add(stats.OutOfOrder, 1)
 	}
@@ -260,6 +267,7 @@ func (s *session) detach() {
 		r := p.records.at(id)
 		if r.seq != 0 {
 			p.stats.Add(stats.Abandoned, 1)
+			s.logAbandoned(id)
 		}
 		if r.state == recordSent {
 			p.records.remove(&s.link.requests, linkOrder, id)

@@ -6,6 +6,7 @@ package proxy
 
 import (
 	"fooproxy/poller"
+	"fooproxy/proxy/reqlog"
 	"fooproxy/stats"
 )
 
@@ -59,6 +60,7 @@ func (s *session) dial() {
 		s.proxy.awaitDescriptor(s, why.Errno)
 	default:
 		s.proxy.upstream.failed(why)
+		s.because(reqlog.ServerUnreachable, why.Errno)
 		s.end()
 	}
 }
@@ -76,6 +78,7 @@ func (lk *link) dialNext(before poller.Cause) (why poller.Cause, ok bool) {
 	for int(lk.tried) < len(p.upstream.addrs) {
 		addr := p.upstream.addrs[lk.tried]
 		lk.tried++
+		lk.session.logServer(addr)
 		conn, e := p.loop.Dial(addr, &p.config.Socket, lk, &p.config.Server)
 		if e == 0 {
 			lk.moveTo(conn)
@@ -126,7 +129,10 @@ func (lk *link) OnLines(_ *poller.Conn, run []byte, maxLines int) (taken, lines 
 }
 
 // OnLongLine: what came is delivered, and the client is closed behind it.
-func (lk *link) OnLongLine(_ *poller.Conn, head []byte) { lk.relayRest(head) }
+func (lk *link) OnLongLine(_ *poller.Conn, head []byte) {
+	lk.session.because(reqlog.ServerLineTooLong, 0)
+	lk.relayRest(head)
+}
 
 // relayRest delivers bytes that are not whole lines, and ends the session.
 func (lk *link) relayRest(rest []byte) {
@@ -135,6 +141,7 @@ func (lk *link) relayRest(rest []byte) {
 		lk.session.toClient(rest)
 	}
 	lk.session.proxy.upstream.ended(int(lk.requests.count))
+	lk.session.becauseServerEnded()
 	lk.session.end()
 	lk.out.Abort() // what its server did not read before it ended is of no use to it
 }
@@ -152,14 +159,18 @@ func (lk *link) OnClose(_ *poller.Conn, why poller.Cause) {
 	if s.state <= sessionFinishing && why.Kind != poller.CauseShutdown {
 		if lk.open {
 			s.proxy.upstream.ended(int(lk.requests.count))
+			s.because(reqlog.ServerLost, why.Errno)
 		} else if why, ok := lk.dialNext(why); ok {
 			return
 		} else if isShortage(why.Errno) {
 			s.proxy.complainOfShortage(why.Errno, "they wait or are closed")
+			s.because(reqlog.OutOfResources, why.Errno)
 		} else {
 			s.proxy.upstream.failed(why)
+			s.because(reqlog.ServerUnreachable, why.Errno)
 		}
 	}
+	s.because(reqlog.Shutdown, 0) // where nothing else was
 	s.end()
 	s.link = nil
 	if s.state == sessionOver {

@@ -42,6 +42,9 @@ type Proxy struct {
 	drain     drain
 	askDrain  func()
 
+	logged     []logged // of each session, at its place; empty without a request log
+	logDropped uint64   // lines that it has dropped, as far as they are in stats
+
 	starved       []*session // not read for want of memory
 	favoured      *session   // read nevertheless
 	favouredUntil int64
@@ -116,6 +119,7 @@ func (p *Proxy) Run() error {
 func (p *Proxy) shut() {
 	cut := len(p.sessions)
 	p.loop.Shut()
+	p.endLogTurn()
 	p.stats.EndTurn(p.loop.Now())
 	p.log.Info("ended",
 		zap.Int64("requests", p.stats.Count(stats.MsgReq)),
@@ -130,7 +134,10 @@ func (p *Proxy) shut() {
 // which should end with Run: afterwards nobody answers.
 func (p *Proxy) Snapshot(ctx context.Context) (*stats.Snapshot, error) {
 	s := stats.NewSnapshot()
-	err := p.loop.Mailbox().Call(ctx, func() { p.stats.Fill(s, p.loop.Now()) })
+	err := p.loop.Mailbox().Call(ctx, func() {
+		p.endLogTurn() // the loop may have slept since the writer dropped something
+		p.stats.Fill(s, p.loop.Now())
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +151,7 @@ func (p *Proxy) endTurn(now int64) {
 		p.stale = stale
 	}
 	p.feed(now)
+	p.endLogTurn()
 	p.stats.EndTurn(now)
 	p.endDrain()
 }
@@ -159,6 +167,7 @@ func (p *Proxy) OnAccepted(c *poller.Conn, h poller.Handler) {
 	s := h.(*session)
 	s.client, s.place = c, int32(len(p.sessions))
 	p.sessions = append(p.sessions, s)
+	s.beginLogged()
 	p.stats.Add(stats.Accepts, 1)
 	if ce := p.log.Check(zap.DebugLevel, "client accepted"); ce != nil {
 		ce.Write(zap.Stringer("client", s.peer), zap.Uint32("session", s.id))
@@ -167,6 +176,7 @@ func (p *Proxy) OnAccepted(c *poller.Conn, h poller.Handler) {
 		p.pauseListeners()
 	}
 	s.dial()
+	s.logConnect()
 	if p.drain.begun {
 		s.drain()
 	}
@@ -179,6 +189,7 @@ func (p *Proxy) OnAcceptError(l *poller.Listener, e poller.Errno) {
 
 // freeSession forgets a session both of whose connections are closed.
 func (p *Proxy) freeSession(s *session) {
+	p.forgetLogged(s)
 	last := len(p.sessions) - 1
 	p.sessions[s.place] = p.sessions[last]
 	p.sessions[s.place].place = s.place

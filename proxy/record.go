@@ -57,12 +57,28 @@ type recordChunk struct {
 	free    [recordsPerChunk]uint16
 	frees   int
 	listed  bool
+	lengths *[recordsPerChunk]uint32 // of the requests' lines, in bytes, once one was asked to be kept
 	records [recordsPerChunk]record
 }
 
 // at finds a record. The pointer is good until the record is freed.
 func (t *records) at(id recordID) *record {
 	return &t.chunks[id/recordsPerChunk].records[id%recordsPerChunk]
+}
+
+// setLength keeps the length of a request's line beside its record: only a log
+// asks for it, and a record without one is to be no larger for it.
+func (t *records) setLength(id recordID, bytes int) {
+	c := t.chunks[id/recordsPerChunk]
+	if c.lengths == nil {
+		c.lengths = new([recordsPerChunk]uint32)
+	}
+	c.lengths[id%recordsPerChunk] = uint32(bytes)
+}
+
+// length is what setLength has kept.
+func (t *records) length(id recordID) uint32 {
+	return t.chunks[id/recordsPerChunk].lengths[id%recordsPerChunk]
 }
 
 // take gives a free record. Number 0 is never given.

@@ -138,11 +138,13 @@ func (s *session) OnClose(_ *poller.Conn, why poller.Cause) {
 	s.enter(sessionOver)
 	p.forgetStarved(s)
 	p.forgetUndialled(s)
+	s.becauseOf(why)
+	s.detach()
+	s.logClose()
 	if s.link == nil {
 		p.freeSession(s)
 		return
 	}
-	s.detach()
 	s.link.out.Close()
 }
 

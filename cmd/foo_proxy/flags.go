@@ -18,6 +18,8 @@ type options struct {
 	listen, forward cli.Address
 	level           zapcore.Level
 	pidFile         string
+	logRequests     string
+	slow            time.Duration
 	maxLine         int64
 	maxOutput       int64
 	maxMemory       int64
@@ -50,6 +52,9 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o *options, code int
 	if o.maxOutput < o.maxLine {
 		return nil, f.Refuse("max-output", "must be at least -max-line, so that a line fits"), true
 	}
+	if o.slow > 0 && o.logRequests == "" {
+		return nil, f.Refuse("slow", "needs -log-requests, which says where to"), true
+	}
 	o.apply()
 	return o, 0, false
 }
@@ -77,6 +82,9 @@ func (o *options) declare(f *cli.Flags) {
 	f.ZeroIs("default off")
 	f.Group("Running")
 	f.LogLevel(&o.level)
+	f.String(&o.logRequests, "log-requests", "Append a line of JSON for each request, connect and close to this `FILE`, or to stdout where it is -; SIGHUP opens the file anew.")
+	f.Duration(&o.slow, "slow", "Log only requests that take this `DURATION` or longer, and no connects and closes.", 0, timeHigh)
+	f.ZeroIs("default off")
 	f.PidFile(&o.pidFile)
 	f.Example("foo_proxy -p 8001 -f 8000", "Listens on port 8001 of all interfaces, forwards to port 8000 of this machine.")
 	f.Example("foo_proxy -listen 127.0.0.1:8001 -forward foo.example.org:5151", "The same with whole addresses.")

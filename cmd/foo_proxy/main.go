@@ -8,8 +8,6 @@ import (
 	"context"
 	"os"
 
-	"go.uber.org/zap"
-
 	"fooproxy/cmd/internal/cli"
 	"fooproxy/cmd/internal/cli/loop"
 	"fooproxy/poller"
@@ -28,10 +26,7 @@ func main() {
 func (o *options) command() loop.Command {
 	return loop.Command{
 		Name: "foo_proxy", Listen: o.listen, Level: o.level, PidFile: o.pidFile,
-		Make: func(sys poller.Sys, log *zap.Logger) (loop.Service, error) {
-			o.config.Log = log
-			return proxy.New(sys, findServer(o.forward), o.config)
-		},
+		Make: o.newProxy,
 	}
 }
 

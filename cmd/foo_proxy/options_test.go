@@ -35,6 +35,8 @@ func TestAWrongCommandLineIsOneLineAndCodeTwo(t *testing.T) {
 		{"-drain 0s", "-drain: 0s is not between 1ms and 24h"},
 		{"-idle-timeout -1s", "-idle-timeout: -1s is not between 0s and 24h"},
 		{"-connect-timeout 0s", "-connect-timeout: 0s is not between 1ms and 24h"},
+		{"-slow 50ms", "-slow: needs -log-requests, which says where to"},
+		{"-slow -1ms -log-requests x", "-slow: -1ms is not between 0s and 24h"},
 		{"-log-level loud", `-log-level: "loud" is not one of debug, info, warn, error`},
 		{"-strict=maybe", `-strict: "maybe" is neither true nor false`},
 	}
@@ -91,13 +93,14 @@ func TestWithoutFlagsItListensOnAllInterfaces(t *testing.T) {
 func TestEachFlagSetsItsLimit(t *testing.T) {
 	o := parse(t, "-strict", "-max-line", "1k", "-max-output", "2k", "-max-memory", "3m", "-max-conns", "4", "-max-outstanding", "5",
 		"-turn-bytes", "6k", "-turn-lines", "7", "-backlog", "8", "-idle-timeout", "9s", "-line-timeout", "10s", "-write-timeout", "11s",
-		"-connect-timeout", "12s", "-linger", "13s", "-keepalive", "14s", "-user-timeout", "15s", "-drain", "16s", "-pidfile", "x")
+		"-connect-timeout", "12s", "-linger", "13s", "-keepalive", "14s", "-user-timeout", "15s", "-drain", "16s", "-pidfile", "x",
+		"-log-requests", "y", "-slow", "17ms")
 	c := o.config
 	got := fmt.Sprint(c.Strict, c.Client.MaxLine, c.Server.MaxLine, c.Client.HighMark, c.Server.HighMark, c.Client.LowMark, c.Server.LowMark,
 		c.MaxMemory, c.MaxConns, c.MaxOutstanding, c.Client.TurnBytes, c.Server.TurnBytes, c.Client.TurnLines, c.Server.TurnLines,
 		c.Socket.Backlog, c.Client.IdleTimeout, c.Client.LineTimeout, c.Client.WriteTimeout, c.Server.ConnectTimeout,
-		c.Client.LingerTimeout, c.Server.LingerTimeout, c.Socket.KeepIdle, c.Socket.UserTimeout, c.Drain, " "+o.pidFile)
-	want := "true 1024 1024 2048 2048 1024 1024 3145728 4 5 6144 6144 7 7 8 9s 10s 11s 12s 13s 13s 14s 15s 16s x"
+		c.Client.LingerTimeout, c.Server.LingerTimeout, c.Socket.KeepIdle, c.Socket.UserTimeout, c.Drain, " "+o.pidFile+" "+o.logRequests+" ", o.slow)
+	want := "true 1024 1024 2048 2048 1024 1024 3145728 4 5 6144 6144 7 7 8 9s 10s 11s 12s 13s 13s 14s 15s 16s x y 17ms"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -132,7 +135,7 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 	for _, wanted := range []string{"-p, -listen ADDRESS", "-f, -forward ADDRESS", "-strict", "-max-line SIZE", "-max-conns N", "-max-outstanding N",
 		"-max-memory SIZE", "-idle-timeout", "-line-timeout", "-write-timeout", "-connect-timeout", "-drain", "-backlog", "-log-level",
-		"-pidfile", "-version", "foo_proxy -p 8001 -f 8000", "USR1"} {
+		"-log-requests FILE", "-slow DURATION", "-pidfile", "-version", "foo_proxy -p 8001 -f 8000", "USR1"} {
 		if !strings.Contains(help.String(), wanted) {
 			t.Errorf("help does not show %q", wanted)
 		}
@@ -156,6 +159,7 @@ func TestWhatCannotBeStartedIsOneLineAndCodeOne(t *testing.T) {
 		{[]string{"-listen", addr}, fmt.Sprintf("cannot listen on %s: address already in use", addr)},
 		{[]string{"-listen", "192.0.2.1:1"}, "cannot listen on 192.0.2.1:1: cannot assign requested address"},
 		{[]string{"-listen", "127.0.0.1:0", "-pidfile", "/nonexistent/pid"}, "pid file /nonexistent/pid: no such file or directory"},
+		{[]string{"-listen", "127.0.0.1:0", "-log-requests", "/nonexistent/log"}, "request log /nonexistent/log: no such file or directory"},
 	}
 	for _, c := range cases {
 		cmd := proctest.Command(c.args...)

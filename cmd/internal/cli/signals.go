@@ -6,6 +6,8 @@ package cli
 //	SIGPIPE                    ignored; a write to a closed pipe is an error
 //	SIGTERM, SIGINT, SIGQUIT   the first calls Drain, the second Exit(1)
 //	SIGUSR1                    calls Stats
+//	SIGHUP                     calls Reopen; where there is none, ends the process
+//	                           as it does by default
 //	SIGURG                     the runtime's own; never asked for
 
 import (
@@ -29,6 +31,9 @@ type SignalHandlers struct {
 	// Stats is called once for a SIGUSR1, never twice at a time. Signals that
 	// arrive while it runs give one more call.
 	Stats func()
+	// Reopen is called for a SIGHUP, by the goroutine that hears it: it must not
+	// wait.
+	Reopen func()
 	// Exit ends the process at the second signal; nil is os.Exit.
 	Exit func(code int)
 }
@@ -37,6 +42,7 @@ type SignalHandlers struct {
 // Stop; Exit even after it. A process has one.
 type Signals struct {
 	ends, stats chan os.Signal
+	reopens     chan os.Signal
 	first       chan os.Signal // of ends, on its way to Drain
 	quit        chan struct{}
 	work        sync.WaitGroup // all but watchEnds, which goes on after Stop
@@ -61,14 +67,20 @@ func WatchSignals(h SignalHandlers) *Signals {
 		// many SIGUSR1 one waiting is enough, since its line comes later anyway.
 		ends:  make(chan os.Signal, 2),
 		stats: make(chan os.Signal, 1),
-		first: make(chan os.Signal, 1),
-		quit:  make(chan struct{}),
+		// Two that come together ask for the same.
+		reopens: make(chan os.Signal, 1),
+		first:   make(chan os.Signal, 1),
+		quit:    make(chan struct{}),
 	}
 	signal.Notify(s.ends, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT)
 	signal.Notify(s.stats, syscall.SIGUSR1)
 	go s.watchEnds(h.Exit)
 	s.work.Go(func() { s.watchFirst(h.Drain) })
 	s.work.Go(func() { s.watchStats(h.Stats) })
+	if h.Reopen != nil {
+		signal.Notify(s.reopens, syscall.SIGHUP)
+		s.work.Go(func() { s.watchReopens(h.Reopen) })
+	}
 	return s
 }
 
@@ -104,8 +116,19 @@ func (s *Signals) watchStats(stats func()) {
 	}
 }
 
-// Stop is for a process that is about to end. Drain and Stats are not called any
-// more, and those at work are waited for a moment. SIGUSR1 is still heard and
+func (s *Signals) watchReopens(reopen func()) {
+	for {
+		select {
+		case <-s.reopens:
+			reopen()
+		case <-s.quit:
+			return
+		}
+	}
+}
+
+// Stop is for a process that is about to end. The handlers are not called any
+// more, and those at work are waited for a moment. SIGUSR1 and SIGHUP are still heard and
 // passed over: its default would kill a process that was only asked for its
 // numbers a moment too late, and signal.Ignore lets it do so to one whose handler
 // has just begun. A second signal to end still calls Exit. It may be called again.

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 
@@ -34,6 +35,15 @@ type Service interface {
 	Run() error
 	Drain()
 	Snapshot(context.Context) (*stats.Snapshot, error)
+}
+
+// Logging is a Service that has a log of its own beside the command's.
+type Logging interface {
+	// Reopen opens its file anew, for a SIGHUP. It must not wait.
+	Reopen()
+	// Stdout is the way to standard output, which the log may share: no line
+	// must be cut into another.
+	Stdout() io.Writer
 }
 
 // Command is a command line that makes sense.
@@ -126,13 +136,19 @@ func (c Command) listen(service Service) (poller.Addr, error) {
 
 // handlers says what each signal does. ctx ends with the service.
 func handlers(ctx context.Context, service Service, log *cli.Log, removeFiles func() error) cli.SignalHandlers {
+	var stdout io.Writer = os.Stdout
+	var reopen func()
+	if x, ok := service.(Logging); ok {
+		stdout, reopen = x.Stdout(), x.Reopen
+	}
 	return cli.SignalHandlers{
+		Reopen: reopen,
 		Drain: func(signal os.Signal) {
 			log.Logger().Info("asked to end", zap.Stringer("signal", signal))
 			service.Drain()
 		},
 		Stats: func() {
-			if err := PrintStats(ctx, os.Stdout, service.Snapshot); err != nil && ctx.Err() == nil {
+			if err := PrintStats(ctx, stdout, service.Snapshot); err != nil && ctx.Err() == nil {
 				log.Logger().Warn("the statistics cannot be printed", zap.Error(err))
 			}
 		},
