@@ -21,6 +21,8 @@ usage() {
                          that fails as a list of events
 ./run.sh faults          measures the table of faults on real processes, in about
                          two minutes;  FOO_RELEASE=1 ./run.sh faults  takes longer
+./run.sh bench ARGS      compares the proxy with HAProxy, nginx and others, in about
+                         twenty minutes on a quiet machine;  ./run.sh bench -h
 ./run.sh help            prints this
 END
 }
@@ -76,6 +78,16 @@ measure_faults() {
   return "$status"
 }
 
+# compare ARGS measures the proxy beside others. The binary notes the commit it
+# was built from, even where GOFLAGS says otherwise; the results tell it. Where
+# git cannot say, they tell that.
+compare() {
+  build foo_proxy foo_server foo_client
+  go -C "$root" build -buildvcs=true -o bin/bench ./cmd/internal/bench 2>/dev/null ||
+    go -C "$root" build -buildvcs=false -o bin/bench ./cmd/internal/bench || fail "bench does not build"
+  exec "$root/bin/bench" -bin "$root/bin" -out "$root/tmp/bench" "$@"
+}
+
 verb=${1-show}
 [ $# -eq 0 ] || shift
 case $verb in
@@ -91,5 +103,6 @@ case $verb in
   test) check_go && exec "$root/.ci/test" ;;
   sim) check_go && simulate "${1-100000}" "${2-1}" ;;
   faults) check_go && measure_faults ;;
+  bench) check_go && compare "$@" ;;
   *) fail "$verb is not a verb; ./run.sh help lists them" 2 ;;
 esac
