@@ -36,6 +36,7 @@ type Flags struct {
 	set              *flag.FlagSet
 	groups           []group
 	examples         []example
+	argument         *argument // nil where every value belongs to a flag
 	given            map[string]bool
 	wrong            string // the flag whose value was refused, with its dash
 	why              error
@@ -266,7 +267,7 @@ func (f *Flags) Given(name string) bool { return f.given[name] }
 func (f *Flags) Parse(args []string) (code int, done bool) {
 	f.Group("Help")
 	f.Bool(&f.version, "version", "Print the version and end.")
-	err := f.set.Parse(args)
+	rest, err := f.parseAll(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return f.print(f.help()), true
@@ -274,8 +275,8 @@ func (f *Flags) Parse(args []string) (code int, done bool) {
 		return f.refuseParse(err), true
 	case f.version:
 		return f.print(VersionLine(f.command) + "\n"), true
-	case f.set.NArg() > 0:
-		return f.complain(quote(f.set.Arg(0)), "unexpected argument; every value belongs to a flag"), true
+	case len(rest) > 0:
+		return f.complain(quote(rest[0]), "unexpected argument; every value belongs to a flag"), true
 	}
 	return ExitOK, false
 }

@@ -11,7 +11,7 @@ const helpIndent = "        "
 // headings in the order of their declaration, and examples.
 func (f *Flags) help() string {
 	var b strings.Builder
-	b.WriteString(wrap("", f.command+": "+f.summary) + "\nUsage: " + f.command + " [flags]\n")
+	b.WriteString(wrap("", f.command+": "+f.summary) + "\nUsage: " + f.usage() + "\n")
 	for _, g := range f.groups {
 		b.WriteString("\n" + g.heading + ":\n")
 		if g.heading == "Help" {
