@@ -36,6 +36,9 @@ func main() {
 // run is the whole command. It ends early when ctx does; the cause of that is
 // what the user is told where replies are missing.
 func run(ctx context.Context, args []string, s streams) int {
+	if len(args) > 0 && args[0] == checkCommand {
+		return runCheck(ctx, args[1:], s)
+	}
 	o, code, done := parseOptions(args, s)
 	if done {
 		return code

@@ -80,6 +80,7 @@ func parseOptions(args []string, s streams) (o options, code int, done bool) {
 	flags.Example("foo_client -p 8001", "A prompt: type requests, read replies with their latency, end with quit or ^D.")
 	flags.Example("foo_client -p 8001 -n 1000000 -c 50 -d 16", "A million requests, 16 outstanding on each of 50 connections.")
 	flags.Example("foo_client -p 8001 -duration 10s -c 10 -d 100 -rate 1000", "1,000 requests a second for 10 seconds.")
+	flags.Example("foo_client check 8000", "Checks whether a server does what the protocol says; foo_client check -h says more.")
 
 	if code, done = flags.Parse(args); done {
 		return o, code, true
