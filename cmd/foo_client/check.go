@@ -160,7 +160,7 @@ func reach(ctx context.Context, address cli.Address) (check.Dial, error) {
 		var dialer net.Dialer
 		var first error
 		for _, a := range peer.addresses {
-			network, place := "tcp", a.String()
+			network, place := "tcp", a
 			if path, isPath := strings.CutPrefix(place, "unix:"); isPath {
 				network, place = "unix", path
 			}

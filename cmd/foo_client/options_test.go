@@ -39,7 +39,6 @@ func TestWrongFlagsGiveOneLineAndCode2(t *testing.T) {
 		{"-p 1 -n 1 -P 65537", "-P: 65537 is not between"},
 		{"-p 1 -n 1 -c 60000 -d 65536", "-d: 60000 connections"},
 		{"-p 1 -n 1 -history h", "-history: a load run has it not"},
-		{"-p 1 -n 1 -e", "-e: a load run has it not"},
 		{"-p 1 -wait 0s", "-wait: 0s is not between"},
 		{"-p 1 -unknown", "-unknown: unknown flag"},
 		{"-p 1 hey", `"hey": unexpected argument`},

@@ -33,7 +33,7 @@ func startFooServer(t *testing.T) (addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, err := s.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	at, err := s.Listen(poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:0")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func startServer(t *testing.T) check.Dial {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr, err := s.Listen(netip.MustParseAddrPort("127.0.0.1:0"))
+	addr, err := s.Listen(poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:0")))
 	if err != nil {
 		t.Fatal(err)
 	}
