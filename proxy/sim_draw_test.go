@@ -13,11 +13,9 @@ import (
 )
 
 const (
-	simDescriptors = 1024
 	// simStallSlack is how late a drain may end beyond its time: the process may
 	// stand still meanwhile.
 	simStallSlack = 5 * time.Second
-	simMails      = 6
 )
 
 // simOptions is what is drawn of the proxy and of its surroundings.
@@ -87,49 +85,13 @@ func drawOptions(w *sim.World) (o simOptions) {
 
 // operate plans what the operator does.
 func (s *simulation) operate() {
-	w, c := s.world, s.world.Choices
-	moment := func() time.Duration { return w.Plan.Calm * time.Duration(c.Next(256)) / 256 }
-	if c.Chance(300) {
-		w.Kernel.OnClearWake = func() {
-			if s.posted < simMails && c.Chance(300) {
-				s.mail()
-			}
-		}
-		for range 1 + c.Next(3) {
-			w.Kernel.After(moment(), s.mail)
-		}
+	drain := s.drain
+	if !s.drains {
+		drain = nil
 	}
-	if s.drains {
-		w.Kernel.After(moment(), s.drain)
-	}
-	if c.Chance(100) {
-		w.Unfair = true
-		w.Kernel.After(moment(), func() {
-			if !s.calm {
-				w.Kernel.SetLimit(c.Next(4))
-			}
-		})
-	}
-	if s.servers > 1 && c.Chance(300) {
-		w.Kernel.After(moment(), s.renumber)
-	}
-}
-
-// mail asks for the numbers, as a signal does.
-func (s *simulation) mail() {
-	number := s.posted
-	s.posted++
-	s.postedAt, s.postedDelays = s.proxy.loop.Turns(), s.delays()
-	err := s.proxy.loop.Mailbox().Post(func() {
-		if number != s.read {
-			s.world.Fail("mailbox", "message %d came as the %d-th", number, s.read)
-		}
-		s.read++
-		var snapshot = stats.NewSnapshot()
-		s.proxy.stats.Fill(snapshot, s.proxy.loop.Now())
-	})
-	if err != nil {
-		s.world.Fail("mailbox", "%v", err)
+	s.Operate(func() { s.proxy.stats.Fill(stats.NewSnapshot(), s.proxy.loop.Now()) }, drain)
+	if s.servers > 1 && s.world.Choices.Chance(300) {
+		s.world.Kernel.After(s.Moment(), s.renumber)
 	}
 }
 

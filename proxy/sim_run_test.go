@@ -2,9 +2,6 @@
 // simulated kernel, among clients and servers that do what they should not. What
 // is drawn for a run is in sim_draw_test.go, what is asked of the runs in
 // sim_test.go.
-//
-//	faults ──────────────────► calm ─────────► quiet
-//	swarm of this seed         all healthy     nothing left, everything counted
 
 package proxy
 
@@ -23,10 +20,6 @@ const (
 	// simCalmMax is how long, in virtual time, the calm may take to bring
 	// everything to its end: several connect timeouts and a linger.
 	simCalmMax = 30 * time.Second
-	// simTurnsMax bounds the turns of a run, simIdleTurnsMax those in a row in
-	// which no call changes anything and no time passes.
-	simTurnsMax     = 50_000
-	simIdleTurnsMax = 200
 	// simWastedPerConn is how many reads of a connection may come too early: one
 	// when a drain looks once more, one after a failed write, one to spare.
 	simWastedPerConn = 3
@@ -41,16 +34,7 @@ type simulation struct {
 	sys   *fake.Sys
 	proxy *Proxy
 	addr  poller.Addr
-
-	calmAt, endAt int64
-	calm          bool
-	idleTurns     int
-	lastActivity  uint64
-	lastNow       int64
-	lastStrikes   int
-	posted, read  int // messages of the operator
-	postedAt      uint64
-	postedDelays  uint64
+	*sim.Course
 }
 
 // simResult is what a run tells about itself.
@@ -71,7 +55,7 @@ func simulate(choices *fake.Choices, trace func(string)) (r simResult) {
 	}
 	defer func() {
 		if what := recover(); what != nil {
-			s.world.Fail("panic", "%v", what)
+			s.world.FailPanic(what)
 			if trace != nil {
 				trace(string(debug.Stack()))
 			}
@@ -82,7 +66,7 @@ func simulate(choices *fake.Choices, trace func(string)) (r simResult) {
 		}
 	}()
 	s.open()
-	s.turns()
+	s.Run(func() bool { return len(s.proxy.sessions) == 0 })
 	s.finish()
 	return r
 }
@@ -117,8 +101,7 @@ func (s *simulation) open() {
 	for range s.clients {
 		w.AddClient(s.addr)
 	}
-	s.calmAt = w.Kernel.Now() + int64(w.Plan.Calm)
-	s.endAt = s.calmAt + int64(simCalmMax)
+	s.Course = w.Begin(s.proxy.loop, simCalmMax)
 	s.operate()
 }
 
@@ -136,77 +119,15 @@ func (s *simulation) start(server Server) error {
 	return nil
 }
 
-// turns makes turns until nothing is left to do, or until something is wrong.
-func (s *simulation) turns() {
-	w, p := s.world, s.proxy
-	for !p.loop.Stopped() && w.Violation() == nil {
-		now := w.Kernel.Now()
-		switch {
-		case !s.calm && now >= s.calmAt:
-			s.calmDown()
-		case s.calm && w.Over() && len(p.sessions) == 0:
-			return
-		case now >= s.endAt:
-			return
-		case p.loop.Turns() > simTurnsMax:
-			w.Fail("no spin", "%d turns were not enough", simTurnsMax)
-		}
-		until := s.calmAt
-		if s.calm {
-			until = s.endAt
-		}
-		p.loop.Turn(until)
-	}
-}
-
-func (s *simulation) calmDown() {
-	if !s.calm {
-		s.calm = true
-		s.world.Calm()
-		s.world.Kernel.Limit = simDescriptors
-	}
-}
-
 // endTurn looks at everything, after each turn.
 func (s *simulation) endTurn(now int64) {
 	p, w := s.proxy, s.world
 	p.endTurn(now)
-	if err := p.loop.CheckInvariants(); err != nil {
-		w.Fail("loop", "%v", err)
-	}
+	s.EndTurn(now)
 	if err := p.checkInvariants(); err != nil {
 		w.Fail("counters", "%v", err)
 	}
-	s.checkSpin(now)
 	s.checkCaps()
-	if s.read < s.posted && p.loop.Turns() > s.postedAt+2+s.delays()-s.postedDelays {
-		w.Fail("mailbox", "message %d of %d was not read", s.read, s.posted)
-	}
-}
-
-// delays is how many waits did not report all that there was.
-func (s *simulation) delays() uint64 {
-	h := &s.world.Chaos.Happened
-	return uint64(h[fake.Interrupted] + h[fake.SmallBatch])
-}
-
-// checkSpin fails a loop that is busy with nothing.
-func (s *simulation) checkSpin(now int64) {
-	activity := s.world.Kernel.Activity()
-	strikes := 0
-	for _, n := range s.world.Chaos.Happened {
-		strikes += n
-	}
-	switch {
-	case activity != s.lastActivity || now != s.lastNow:
-		s.idleTurns = 0
-	case strikes == s.lastStrikes:
-		s.idleTurns++
-	}
-	s.lastActivity, s.lastNow, s.lastStrikes = activity, now, strikes
-	if s.idleTurns > simIdleTurnsMax {
-		s.world.Fail("no spin", "%d turns in a row changed nothing", s.idleTurns)
-	}
 }
 
 // checkCaps fails a connection whose output is above its limit. Only half a line
@@ -252,11 +173,9 @@ func (s *simulation) finish() {
 		w.Judge() // it knows who has no end
 		return
 	}
-	s.calmDown()
+	s.CalmDown()
 	p.shut()
-	for end := w.Kernel.Now() + int64(simCalmMax); !w.Ended() && w.Kernel.Now() < end; {
-		w.Kernel.Advance(10 * time.Millisecond)
-	}
+	s.AwaitEnds(simCalmMax)
 	s.checkShut()
 	w.Judge()
 	s.checkTotals()

@@ -2,9 +2,6 @@
 // simulated kernel, among clients that do what they should not. What is drawn for
 // a run is in sim_draw_test.go, what must hold of the server in
 // invariants_test.go.
-//
-//	faults ──────────────────► calm ─────────► quiet
-//	swarm of this seed         all healthy     nothing left, everything counted
 
 package server
 
@@ -26,10 +23,6 @@ const (
 	// simLinesMax is the most lines that a client says, each of which may wait for
 	// the reply to the one before.
 	simLinesMax = 100
-	// simTurnsMax bounds the turns of a run, simIdleTurnsMax those in a row in
-	// which no call changes anything and no time passes.
-	simTurnsMax     = 50_000
-	simIdleTurnsMax = 200
 	// simWastedPerConn is how many reads of a connection may come too early: one
 	// when a drain looks once more, one after a failed write, one to spare.
 	simWastedPerConn = 3
@@ -43,17 +36,9 @@ type simulation struct {
 	world  *sim.World
 	server *Server
 
-	calmAt, endAt int64
-	drainedAt     int64
-	drainBytes    int64 // how many bytes in all may have been taken when it is done
-	calm          bool
-	idleTurns     int
-	lastActivity  uint64
-	lastNow       int64
-	lastStrikes   int
-	posted, read  int    // messages of the operator
-	postedAt      uint64 // the turn of the last of them
-	postedDelays  uint64 // delays until then
+	*sim.Course
+	drainedAt  int64
+	drainBytes int64 // how many bytes in all may have been taken when it is done
 }
 
 // simulate makes one run. A panic of the program is a violation as well.
@@ -64,7 +49,7 @@ func simulate(choices *fake.Choices, trace func(string)) (r sim.Result) {
 	}
 	defer func() {
 		if what := recover(); what != nil {
-			s.world.Fail("panic", "%v", what)
+			s.world.FailPanic(what)
 			if trace != nil {
 				trace(string(debug.Stack()))
 			}
@@ -75,7 +60,7 @@ func simulate(choices *fake.Choices, trace func(string)) (r sim.Result) {
 		}
 	}()
 	s.open()
-	s.turns()
+	s.Run(func() bool { return len(s.server.clients.all) == 0 && !s.server.draining })
 	s.finish()
 	return r
 }
@@ -105,60 +90,22 @@ func (s *simulation) open() {
 	for i := range s.clients {
 		w.AddClient(addrs[i%len(addrs)])
 	}
-	s.calmAt = w.Kernel.Now() + int64(w.Plan.Calm)
-	s.endAt = s.calmAt + int64(simCalmMax) + int64(s.clients)*simLinesMax*int64(s.config.Delay)
+	s.Course = w.Begin(server.loop, simCalmMax+time.Duration(s.clients)*simLinesMax*s.config.Delay)
 	s.operate()
-}
-
-// turns makes turns until nothing is left to do, or until something is wrong.
-func (s *simulation) turns() {
-	w, loop := s.world, s.server.loop
-	for !loop.Stopped() && w.Violation() == nil {
-		now := w.Kernel.Now()
-		switch {
-		case !s.calm && now >= s.calmAt:
-			s.calmDown()
-		case s.calm && w.Over() && len(s.server.clients.all) == 0 && !s.server.draining:
-			return
-		case now >= s.endAt:
-			return
-		case loop.Turns() > simTurnsMax:
-			w.Fail("no spin", "%d turns were not enough", simTurnsMax)
-		}
-		until := s.calmAt
-		if s.calm {
-			until = s.endAt
-		}
-		loop.Turn(until)
-	}
-}
-
-func (s *simulation) calmDown() {
-	if !s.calm {
-		s.calm = true
-		s.world.Calm()
-		s.world.Kernel.Limit = simDescriptors
-	}
 }
 
 // endTurn looks at everything, after each turn.
 func (s *simulation) endTurn(now int64) {
 	server, w := s.server, s.world
 	server.endTurn(now)
-	if err := server.loop.CheckInvariants(); err != nil {
-		w.Fail("loop", "%v", err)
-	}
+	s.EndTurn(now)
 	if class, err := server.checkInvariants(); err != nil {
 		w.Fail(class, "%v", err)
 	}
 	if open, known := w.Kernel.Open(), server.descriptors(); open != known {
 		w.Fail("resources", "%d descriptors are open, the server knows of %d", open, known)
 	}
-	s.checkSpin(now)
 	s.checkDrainReads()
-	if s.read < s.posted && server.loop.Turns() > s.postedAt+2+s.delays()-s.postedDelays {
-		w.Fail("mailbox", "message %d of %d was not read", s.read, s.posted)
-	}
 	if late := s.drainedAt + int64(s.config.Drain+simStallSlack); s.drainedAt > 0 && now > late && !server.loop.Stopped() {
 		w.Fail("drain", "it takes until %d, %d was the limit", now, late)
 	}
@@ -181,31 +128,6 @@ func (s *simulation) checkDrainReads() {
 	}
 }
 
-// delays is how many waits did not report all that there was.
-func (s *simulation) delays() uint64 {
-	h := &s.world.Chaos.Happened
-	return uint64(h[fake.Interrupted] + h[fake.SmallBatch])
-}
-
-// checkSpin fails a loop that is busy with nothing. A turn that a misfortune has
-// cost is nobody's fault.
-func (s *simulation) checkSpin(now int64) {
-	activity, strikes := s.world.Kernel.Activity(), 0
-	for _, n := range s.world.Chaos.Happened {
-		strikes += n
-	}
-	switch {
-	case activity != s.lastActivity || now != s.lastNow:
-		s.idleTurns = 0
-	case strikes == s.lastStrikes:
-		s.idleTurns++
-	}
-	s.lastActivity, s.lastNow, s.lastStrikes = activity, now, strikes
-	if s.idleTurns > simIdleTurnsMax {
-		s.world.Fail("no spin", "%d turns in a row changed nothing", s.idleTurns)
-	}
-}
-
 // finish lets what is left end, and looks at what remains.
 func (s *simulation) finish() {
 	w, server := s.world, s.server
@@ -220,11 +142,9 @@ func (s *simulation) finish() {
 	if !stopped {
 		s.checkQuiet()
 	}
-	s.calmDown()
+	s.CalmDown()
 	server.shut()
-	for end := w.Kernel.Now() + int64(simCalmMax); !w.Over() && w.Kernel.Now() < end; {
-		w.Kernel.Advance(10 * time.Millisecond)
-	}
+	s.AwaitEnds(simCalmMax)
 	s.checkShut()
 	w.Judge()
 	s.checkTotals()
