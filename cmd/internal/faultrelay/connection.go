@@ -122,11 +122,15 @@ type pipe struct {
 	keepHead bool
 	delays   *delays
 	choices  *choices
-	free     time.Time // when the line is free for the next byte, where it is narrow
-	swallow  bool      // nothing is forwarded any more
+	windows  []int         // places at which nothing more is read until the window opens
+	opened   chan struct{} // says so, once for each of them
+	free     time.Time     // when the line is free for the next byte, where it is narrow
+	swallow  bool          // nothing is forwarded any more
 }
 
 func (p *pipe) run() {
+	p.windows = p.choices.windows()
+	p.opened = make(chan struct{}, len(p.windows))
 	queue := make(chan part, queueReads)
 	var reader sync.WaitGroup
 	reader.Go(func() { p.read(queue) })
@@ -137,9 +141,14 @@ func (p *pipe) run() {
 // read fills the queue until the end, which it puts there as well.
 func (p *pipe) read(queue chan<- part) {
 	defer close(queue)
-	for {
-		bytes := make([]byte, readBytes)
+	for place := 0; ; {
+		most, ok := p.awaitWindow(place)
+		if !ok {
+			return
+		}
+		bytes := make([]byte, most)
 		n, err := p.from.Read(bytes)
+		place += n
 		if n > 0 && p.keepHead {
 			p.conn.keep(bytes[:n])
 		}
@@ -152,6 +161,23 @@ func (p *pipe) read(queue chan<- part) {
 			return
 		}
 	}
+}
+
+// awaitWindow waits while the window is closed, and gives how many bytes may be
+// read at this place: up to the next place where it closes.
+func (p *pipe) awaitWindow(place int) (most int, ok bool) {
+	for len(p.windows) > 0 && p.windows[0] <= place {
+		select {
+		case <-p.opened:
+			p.windows = p.windows[1:]
+		case <-p.conn.over:
+			return 0, false
+		}
+	}
+	if len(p.windows) > 0 {
+		return min(readBytes, p.windows[0]-place), true
+	}
+	return readBytes, true
 }
 
 func (c *connection) keep(bytes []byte) {
@@ -222,7 +248,9 @@ func (p *pipe) happen() {
 			if e.For == 0 {
 				until = until.AddDate(1, 0, 0)
 			}
-			p.wait(until)
+			if p.wait(until) {
+				p.opened <- struct{}{} // there is room for all of them
+			}
 		}
 	}
 }

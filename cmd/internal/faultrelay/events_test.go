@@ -9,10 +9,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestResetAfterExactlySoManyBytes(t *testing.T) {
@@ -151,6 +154,53 @@ func TestZeroWindowStopsTheSenderAndThenGoesOn(t *testing.T) {
 	p.receive(p.server, strings.Repeat("\x00", n))
 	if took := time.Since(begin); took < pause {
 		t.Errorf("the window was closed for %v only", took)
+	}
+}
+
+// What the sender's and the relay's kernels hold of a direction is all that leaves
+// the sender: the relay itself holds nothing.
+func TestZeroWindowReadsNothing(t *testing.T) {
+	p := connect(t, Plan{Requests: Direction{Events: []Event{{Kind: ZeroWindow, After: 8}}}}, small)
+	p.send(p.client, "REQ 1 a\n")
+	p.receive(p.server, "REQ 1 a\n")
+	sent := p.fill(p.client)
+	// The kernels may still be about to tell each other of the last bytes.
+	var acknowledged, waits int
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		acknowledged = sent - ask(t, p.client, unix.SIOCOUTQ)
+		if waits = ask(t, p.relay.conns[0].client, unix.SIOCINQ); acknowledged == waits {
+			return
+		}
+	}
+	t.Errorf("the relay's side has taken %d bytes, %d wait in its kernel", acknowledged, waits)
+}
+
+// ask asks the kernel for a number of a socket.
+func ask(t *testing.T, c *net.TCPConn, what uint) (n int) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if controlled := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), what) }); controlled != nil || err != nil {
+		t.Fatal(controlled, err)
+	}
+	return n
+}
+
+func TestWindowsCloseInTheOrderOfTheEvents(t *testing.T) {
+	for name, c := range map[string]struct {
+		events []Event
+		want   []int
+	}{
+		"none":                    {nil, nil},
+		"two":                     {[]Event{{Kind: ZeroWindow}, {Kind: Urgent, After: 3}, {Kind: ZeroWindow, After: 9}}, []int{0, 9}},
+		"behind a later place":    {[]Event{{Kind: Urgent, After: 7}, {Kind: ZeroWindow, After: 5}}, []int{7}},
+		"behind what loses bytes": {[]Event{{Kind: Blackhole, After: 3}, {Kind: ZeroWindow, After: 9}}, nil},
+	} {
+		if got := (&choices{direction: Direction{Events: c.events}}).windows(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
 

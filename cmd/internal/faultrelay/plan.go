@@ -50,7 +50,8 @@ const (
 	Blackhole
 	// Urgent sends one urgent byte, which the stream does not hold.
 	Urgent
-	// ZeroWindow reads nothing for a while, so that the sender's window closes.
+	// ZeroWindow reads nothing behind its place for a while, so that the sender's
+	// window closes.
 	ZeroWindow
 )
 
@@ -120,6 +121,21 @@ func (c *choices) due() (e Event, ok bool) {
 	}
 	e, c.direction.Events = c.direction.Events[0], c.direction.Events[1:]
 	return e, true
+}
+
+// windows gives the places of the zero windows that come about: those in front of
+// what loses the rest. An event behind a later place happens there.
+func (c *choices) windows() (places []int) {
+	place := 0
+	for _, e := range c.direction.Events {
+		if e.Kind.Loses() {
+			break
+		}
+		if place = max(place, e.After); e.Kind == ZeroWindow {
+			places = append(places, place)
+		}
+	}
+	return places
 }
 
 // next is how many of n bytes go out in the next write.
