@@ -54,6 +54,7 @@ type Loop struct {
 	mailWaits     bool
 	putOff        int // turns since the timers were last looked at
 	work          int // what was done in this turn, in lines
+	workMax       int // turnWorkMax, unless a test has narrowed it
 	stopped       bool
 	trimmer       Timer
 	conns         int
@@ -67,7 +68,7 @@ type Loop struct {
 
 // NewLoop makes a loop on sys. The error names the call that failed.
 func NewLoop(sys Sys) (*Loop, error) {
-	l := &Loop{sys: sys, events: make([]Event, eventsPerWait), scratch: make([]byte, readBufferBytes)}
+	l := &Loop{sys: sys, events: make([]Event, eventsPerWait), scratch: make([]byte, readBufferBytes), workMax: turnWorkMax}
 	fd, e := sys.OpenWake()
 	if e != 0 {
 		return nil, fmt.Errorf("eventfd: %w", e)
@@ -219,7 +220,7 @@ func (l *Loop) serveReady() {
 	l.ready, l.served = l.served[:0], l.ready
 	l.work = 0
 	for i, p := range l.served {
-		if l.work >= turnWorkMax {
+		if l.work >= l.workMax {
 			l.putBack(l.served[i:])
 			return
 		}
