@@ -53,8 +53,52 @@ type Chaos struct {
 	// Happened counts them.
 	Happened [MisfortuneCount]int
 
-	stalls [][2]int64 // from when to when each was
+	kernel *Kernel
+	stalls [][2]int64               // from when to when each was
+	times  [MisfortuneCount][]int64 // when each happened, where that is kept
+	slow   []slowConnect
+
+	stalling int64 // since when the process stands still; 0: it does not
 }
+
+// slowConnect is a connect whose answer took its time.
+type slowConnect struct {
+	when int64
+	took time.Duration
+}
+
+// ConnectTook reports whether the answer to a connect of that time took so long.
+func (c *Chaos) ConnectTook(from, until int64, least time.Duration) bool {
+	for _, s := range c.slow {
+		if s.when >= from && s.when <= until && s.took >= least {
+			return true
+		}
+	}
+	return false
+}
+
+// kept says of which kinds it is kept when they happened: those that explain later
+// what became of somebody.
+var kept = [MisfortuneCount]bool{SmallBatch: true, LateWait: true, Stall: true, Exhausted: true, RegisterFailed: true,
+	ConnectRefused: true, ConnectLost: true, NoPort: true, SelfConnect: true, AcceptAborted: true}
+
+// Within reports whether one of the kinds happened in a time, its ends included.
+func (c *Chaos) Within(from, until int64, kinds ...Misfortune) bool {
+	for _, m := range kinds {
+		if !kept[m] {
+			panic("fake: when there was a " + m.String() + " is not kept")
+		}
+		for _, when := range c.times[m] {
+			if when >= from && when <= until {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Stalling is since when the process stands still, 0 where it does not.
+func (c *Chaos) Stalling() int64 { return c.stalling }
 
 // Stalls gives the stalls that ended after a moment, from when to when each was.
 func (c *Chaos) Stalls(since int64) iter.Seq2[int64, int64] {
@@ -69,7 +113,7 @@ func (c *Chaos) Stalls(since int64) iter.Seq2[int64, int64] {
 
 // Unleash has c decide what the kernel does where it is free.
 func (k *Kernel) Unleash(c *Chaos) {
-	k.chaos = c
+	k.chaos, c.kernel = c, k
 	k.Choose = c.choose
 }
 
@@ -81,7 +125,17 @@ func (c *Chaos) strikes(m Misfortune) bool {
 		return false
 	}
 	c.Happened[m]++
+	if kept[m] {
+		c.times[m] = append(c.times[m], c.now())
+	}
 	return true
+}
+
+func (c *Chaos) now() int64 {
+	if c.kernel == nil {
+		return 0
+	}
+	return c.kernel.Now()
 }
 
 // choose implements Kernel.Choose.
@@ -163,7 +217,9 @@ func (c *Chaos) connectFault() Fault {
 	case c.strikes(ConnectLost):
 		return Fault{Delay: Never}
 	case c.strikes(ConnectSlow):
-		return Fault{Delay: c.pause(slowConnectMax)}
+		took := c.pause(slowConnectMax)
+		c.slow = append(c.slow, slowConnect{c.now(), took})
+		return Fault{Delay: took}
 	}
 	return Fault{}
 }
@@ -179,12 +235,21 @@ func (c *Chaos) beforeEvents(k *Kernel) {
 		k.Advance(c.pause(lateWaitMax))
 	}
 	if c.strikes(Stall) {
-		from := k.Now()
+		c.stalling = k.Now()
 		k.Advance(stalls[c.Choices.Next(len(stalls))])
-		c.stalls = append(c.stalls, [2]int64{from, k.Now()})
+		c.stalls = append(c.stalls, [2]int64{c.stalling, k.Now()})
+		c.stalling = 0
 	}
 	if c.strikes(Spurious) {
 		c.rumour(k)
+	}
+}
+
+// afterWake happens when something has woken the program: it may run a while later,
+// and more happens until then.
+func (c *Chaos) afterWake(k *Kernel) {
+	if c.strikes(LateWait) {
+		k.Advance(c.pause(lateWaitMax))
 	}
 }
 

@@ -56,6 +56,7 @@ type stream struct {
 	closed        bool  // nobody holds this end any more
 	givenUp       bool  // aborted before it was accepted
 	accepted      int64 // when
+	moves         moves // where it is the loop's
 }
 
 // newStream makes an end with the buffers that o asks for. Unsent bytes are what

@@ -48,7 +48,8 @@ func (s *Sys) Now() int64 { return s.kernel.clock.now }
 func (s *Sys) Wait(ev []poller.Event, deadline int64) (int, poller.Errno) {
 	k := s.kernel
 	s.idle = false
-	if f := k.next(CallWait, nil); f.Errno != 0 {
+	// A signal does not keep events back that are there already.
+	if f := k.next(CallWait, nil); f.Errno != 0 && (f.Errno != syscall.EINTR || len(s.ready)+len(s.told) == 0) {
 		return 0, f.Errno
 	}
 	k.clock.advance(k.clock.now)
@@ -65,6 +66,9 @@ func (s *Sys) Wait(ev []poller.Event, deadline int64) (int, poller.Errno) {
 			when = deadline
 		}
 		k.clock.advance(when)
+		if k.chaos != nil {
+			k.chaos.afterWake(k)
+		}
 	}
 	n := s.collect(ev)
 	s.idle = n == 0 && deadline != 0
@@ -186,6 +190,7 @@ func (s *Sys) Accept(fd int) (int, netip.AddrPort, poller.Errno) {
 	}
 	c := l.take()
 	c.accepted = s.kernel.clock.now
+	c.moves.begin(c.accepted)
 	conn, e := s.kernel.install(c)
 	if s.kernel.Trace != nil {
 		s.kernel.Trace("accept: %v is descriptor %d", c.remote, conn)
@@ -202,6 +207,7 @@ func (s *Sys) Connect(addr poller.Addr, o *poller.SocketOptions) (int, poller.Er
 	fd, c, e := -1, (*stream)(nil), f.Errno
 	if e == 0 {
 		c = k.newStream(o)
+		c.moves.begin(s.Now())
 		fd, e = k.install(c)
 	}
 	if k.Trace != nil {
@@ -273,6 +279,9 @@ func (s *Sys) Read(fd int, p []byte) (int, poller.Errno) {
 	}
 	n, e := c.read(p)
 	s.judge(c, len(p), n, e)
+	if n > 0 {
+		c.moves.move(s.Now())
+	}
 	if s.kernel.Trace != nil {
 		s.kernel.Trace("read of descriptor %d: %d of at most %d bytes, error %d: %.60q", fd, n, len(p), e, p[:n])
 	}
@@ -314,6 +323,9 @@ func (s *Sys) Write(fd int, p []byte) (int, poller.Errno) {
 	if n > 0 {
 		s.kernel.activity++
 	}
+	if e != syscall.EINTR {
+		c.moves.wrote(s.Now(), n, len(p))
+	}
 	if s.kernel.Trace != nil {
 		s.kernel.Trace("write to descriptor %d: %d of %d bytes, error %d: %.60q", fd, n, len(p), e, p[:n])
 	}
@@ -337,6 +349,7 @@ func (s *Sys) ShutdownWrite(fd int) poller.Errno {
 		return f.Errno
 	}
 	s.kernel.activity++
+	c.moves.end(s.Now())
 	if s.kernel.Trace != nil {
 		s.kernel.Trace("shutdown of descriptor %d", fd)
 	}
@@ -347,6 +360,9 @@ func (s *Sys) ShutdownWrite(fd int) poller.Errno {
 func (s *Sys) Close(fd int) poller.Errno {
 	if s.kernel.Trace != nil {
 		s.kernel.Trace("close of descriptor %d", fd)
+	}
+	if c, ok := s.kernel.must("close", fd).(*stream); ok {
+		c.moves.end(s.Now())
 	}
 	s.kernel.close(fd)
 	return 0

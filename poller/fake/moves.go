@@ -1,0 +1,86 @@
+// moves.go owns what the kernel knows of how a loop treats a stream: when it last
+// moved a byte, how long output found no room, when it ended its side. Those who
+// judge a loop's patience ask it; the loop cannot.
+
+package fake
+
+import "time"
+
+// moves is what the loop's calls did to one stream.
+type moves struct {
+	active int64         // when a byte last moved; 0: the stream is not the loop's
+	quiet  time.Duration // the longest time without, until then
+	full   int64         // since when output waits for room; 0: none does
+	waited time.Duration // the longest such time, until then
+	ended  int64         // when the loop ended its side, or closed; 0: not yet
+}
+
+// begin notes that the loop has got the stream.
+func (m *moves) begin(now int64) { m.active = now }
+
+// move notes that bytes moved.
+func (m *moves) move(now int64) {
+	m.quiet = max(m.quiet, time.Duration(now-m.active))
+	m.active = now
+}
+
+// wrote notes a write of which n bytes were taken.
+func (m *moves) wrote(now int64, n, asked int) {
+	if n > 0 {
+		m.move(now)
+	}
+	if m.full > 0 && n > 0 {
+		m.waited = max(m.waited, time.Duration(now-m.full))
+		m.full = 0
+	}
+	if n < asked && m.full == 0 {
+		m.full = now
+	}
+}
+
+// end notes the first end of the loop's side.
+func (m *moves) end(now int64) {
+	if m.ended == 0 {
+		m.ended = now
+	}
+}
+
+// loops is the stream at the loop's end of the connection, nil where there is none.
+func (p *Peer) loops() *moves {
+	if p.end.other == nil {
+		return nil
+	}
+	return &p.end.other.moves
+}
+
+// EndedAt is when the loop ended its side of the connection, by FIN or by closing
+// it; 0 where it has not.
+func (p *Peer) EndedAt() int64 {
+	if m := p.loops(); m != nil {
+		return m.ended
+	}
+	return 0
+}
+
+// Waited is the longest time in which the loop's output found no room, up to the
+// given moment.
+func (p *Peer) Waited(until int64) time.Duration {
+	m := p.loops()
+	switch {
+	case m == nil:
+		return 0
+	case m.full > 0:
+		return max(m.waited, time.Duration(until-m.full))
+	}
+	return m.waited
+}
+
+// Quiet is the longest time in which the loop moved no byte of the connection, up
+// to the given moment.
+func (p *Peer) Quiet(until int64) time.Duration {
+	m := p.loops()
+	if m == nil || m.active == 0 {
+		return 0
+	}
+	return max(m.quiet, time.Duration(until-m.active))
+}
