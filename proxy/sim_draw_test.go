@@ -71,15 +71,15 @@ func drawOptions(w *sim.World) (o simOptions) {
 		client.LingerTimeout = 50 * time.Millisecond
 	}
 	o.config.Server = *client
-	o.config.Server.ConnectTimeout, o.config.Server.AbandonOnReset = DefaultConnectTimeout, false
+	o.config.Server.ConnectTimeout, o.config.Server.AbandonOnReset = [...]time.Duration{DefaultConnectTimeout, DefaultConnectTimeout, 100 * time.Millisecond}[c.Next(3)], false
 	for _, timeout := range []*time.Duration{&client.IdleTimeout, &client.LineTimeout, &client.WriteTimeout} {
-		if c.Chance(150) || w.Chaos.Rates[fake.Stall] > 0 && c.Chance(500) {
-			*timeout = 50 * time.Millisecond << c.Next(6)
+		if c.Chance(150) || w.Chaos.Rates[fake.Stall]+w.Plan.Rates[sim.Silence]+w.Plan.Rates[sim.Hesitation] > 0 && c.Chance(600) {
+			*timeout = 50 * time.Millisecond << c.Next(1+c.Next(6)) // short ones mostly
 		}
 	}
 	o.drains = c.Chance(120)
 	w.Rules = sim.Rules{Strict: o.config.Strict, MaxLine: client.MaxLine, Idle: client.IdleTimeout, Line: client.LineTimeout,
-		Write: client.WriteTimeout, Linger: client.LingerTimeout, Drain: o.config.Drain}
+		Write: client.WriteTimeout, Connect: o.config.Server.ConnectTimeout, Scarce: o.config.MaxMemory < DefaultMaxMemory, Linger: client.LingerTimeout, Drain: o.config.Drain}
 	return o
 }
 

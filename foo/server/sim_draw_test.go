@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fooproxy/foo/sim"
+	"fooproxy/poller/fake"
 	"fooproxy/stats"
 )
 
@@ -49,8 +50,8 @@ func drawOptions(w *sim.World) (o simOptions) {
 		conn.LingerTimeout = 50 * time.Millisecond
 	}
 	for _, timeout := range []*time.Duration{&conn.IdleTimeout, &conn.LineTimeout, &conn.WriteTimeout} {
-		if c.Chance(100) {
-			*timeout = time.Duration(1+c.Next(40)) * 50 * time.Millisecond
+		if c.Chance(100) || w.Chaos.Rates[fake.Stall]+w.Plan.Rates[sim.Silence]+w.Plan.Rates[sim.Hesitation] > 0 && c.Chance(400) {
+			*timeout = 50 * time.Millisecond << c.Next(1+c.Next(6)) // short ones mostly
 		}
 	}
 	delays := [...]time.Duration{0, 0, 0, 1, time.Millisecond, 20 * time.Millisecond, 300 * time.Millisecond}

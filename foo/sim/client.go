@@ -50,17 +50,21 @@ type Client struct {
 	leaveAt    int64
 	closes     bool // ends its side behind the last line
 	quiet      time.Duration
-	quietAt    int   // before this line
-	quietEnd   int64 // when it is over
-	urgentAt   int   // behind this byte; -1: never
+	quietAt    int           // before this line
+	quietEnd   int64         // when it is over
+	spare      time.Duration // how long before a timeout it speaks; 0: as soon as it can
+	urgentAt   int           // behind this byte; -1: never
 
-	since   int64         // when it connected
-	until   int64         // when it was over
-	moved   int64         // when it last sent a byte, or one reached it
-	silence time.Duration // the longest time in which neither happened
-	begun   int64         // when it sent the first byte of a line it has not ended
-	linger  time.Duration // the longest time from a line's first byte to its last
-	direct  directNotes
+	since       int64         // when it connected
+	until       int64         // when it was over
+	moved       int64         // when it last sent a byte, or one reached it
+	lastSilence time.Duration // the time until now in which neither happened
+	silence     time.Duration // the longest time in which neither happened
+	caughtUp    int64         // when it last had a reply to every line it had sent
+	begun       int64         // when it sent the first byte of a line it has not ended
+	linger      time.Duration // the longest time from a line's first byte to its last
+	stalls      []moment      // how it stood when a stall began in which it said something
+	direct      directNotes
 }
 
 func newClient(w *World, id int, addr poller.Addr) *Client {
@@ -69,7 +73,7 @@ func newClient(w *World, id int, addr poller.Addr) *Client {
 	c.acts(c.act)
 	n := 1 + w.Choices.Next(8)
 	if w.Choices.Next(4) > 0 {
-		n += w.Choices.Next(80)
+		n += w.Choices.Next(83)
 	}
 	c.script = w.write(id, n)
 	c.depth = 1 + w.Choices.Next(1<<w.Choices.Next(8))
@@ -88,7 +92,10 @@ func newClient(w *World, id int, addr poller.Addr) *Client {
 		c.leaves = farewellAbort
 	}
 	if w.does(Silence) {
-		c.quiet, c.quietAt = w.within(3*time.Second), w.Choices.Next(n)
+		c.quiet, c.quietAt = w.within(3*time.Second), c.script.drawPlace(w)
+	}
+	if w.Rules.Idle+w.Rules.Line > 0 && w.does(Hesitation) {
+		c.spare = time.Millisecond + w.within(spareMax)
 	}
 	if w.does(UrgentByte) {
 		c.urgentAt = w.Choices.Next(len(c.script.stream))
@@ -105,7 +112,7 @@ func newClient(w *World, id int, addr poller.Addr) *Client {
 
 // calm has a client listen that did not.
 func (c *Client) calm() {
-	c.slow, c.deaf, c.quiet, c.quietEnd = false, false, 0, 0
+	c.slow, c.deaf, c.quiet, c.quietEnd, c.spare = false, false, 0, 0, 0
 	if c.peer != nil && !c.over {
 		c.peer.SetWindow(64 << 10)
 	}
@@ -140,6 +147,7 @@ func (c *Client) act() {
 			return // the backlog is full, and the news will tell
 		}
 	}
+	c.checkPatience()
 	if c.leaves != farewellNone && !w.calm && w.Kernel.Now() >= c.leaveAt {
 		c.leave()
 		return
@@ -174,14 +182,20 @@ func (c *Client) end(how farewell) {
 // note keeps the times by which timeouts are judged.
 func (c *Client) note(bytes int) {
 	now := c.world.Kernel.Now()
-	c.silence = max(c.silence, c.took(c.moved, c.world.Rules.Idle))
+	c.lastSilence = c.took(c.moved, c.world.Rules.Idle)
+	c.silence = max(c.silence, c.lastSilence)
 	if bytes > 0 {
+		c.noteStall()
 		c.moved = now
 	}
 	if c.begun > 0 {
 		c.linger = max(c.linger, c.took(c.begun, c.world.Rules.Line))
 	}
 }
+
+// spareMax is how long before a timeout a hesitating client speaks at most: not so
+// long that a late wait does not reach the timeout.
+const spareMax = 24 * time.Millisecond
 
 // took is the time since a moment, for one who has so much of it. Where the thing
 // under test stood still and noticed, because the time was long over then,
@@ -205,7 +219,7 @@ const (
 	stallNoticed = 100 * time.Millisecond
 	// hearing is how much later than a client the loop may count from: a few late
 	// waits.
-	hearing = 60 * time.Millisecond
+	hearing = 100 * time.Millisecond
 )
 
 // receive takes what has come, and says whether it would take more.
@@ -224,7 +238,10 @@ func (c *Client) receive() (more bool) {
 	c.receiving = false
 	if len(got) > 0 {
 		c.got = append(c.got, got...)
-		c.heard += bytes.Count(got, []byte{'\n'})
+		behind := c.heard < c.lines
+		if c.heard += bytes.Count(got, []byte{'\n'}); behind && c.heard >= c.lines {
+			c.caughtUp = w.Kernel.Now()
+		}
 		w.say("client %d receives %.60q (%d bytes)", c.id, got, len(got))
 		c.checkAnswerTimes()
 	}
@@ -266,10 +283,10 @@ func (c *Client) send() (more bool) {
 	if c.ended || c.lines-c.heard >= c.depth || c.peer.Err() != 0 {
 		return false
 	}
-	if c.quiet > 0 && c.lines >= c.quietAt {
+	if c.quiet > 0 && c.sent >= c.quietAt {
 		c.quietEnd, c.quiet = w.Kernel.Now()+int64(c.quiet), 0
 	}
-	if left := c.quietEnd - w.Kernel.Now(); left > 0 {
+	if left := max(c.quietEnd, c.lastMoment()) - w.Kernel.Now(); left > 0 {
 		c.plan(time.Duration(left))
 		return false
 	}
@@ -291,6 +308,19 @@ func (c *Client) send() (more bool) {
 	return c.lines-c.heard < c.depth
 }
 
+// lastMoment is when a hesitating client speaks: shortly before it would be late.
+func (c *Client) lastMoment() int64 {
+	r := &c.world.Rules
+	switch {
+	case c.spare == 0:
+	case c.begun > 0 && r.Line > 0:
+		return c.begun + int64(r.Line-c.spare)
+	case r.Idle > 0:
+		return c.moved + int64(r.Idle-c.spare)
+	}
+	return 0
+}
+
 // upTo is where the next piece ends: behind what the depth allows, or before.
 func (c *Client) upTo() int {
 	w, s := c.world, c.script
@@ -300,6 +330,9 @@ func (c *Client) upTo() int {
 	}
 	if c.cut > 0 && !w.calm {
 		end = min(end, c.sent+1+w.Choices.Next(1<<w.Choices.Next(16)))
+	}
+	if c.quiet > 0 {
+		end = min(end, c.quietAt)
 	}
 	if c.urgentAt >= 0 && c.sent <= c.urgentAt {
 		end = min(end, c.urgentAt+1)

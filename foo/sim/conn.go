@@ -36,7 +36,10 @@ type Conn struct {
 
 	over    bool
 	how     farewell
-	crossed int // bytes of sent that had arrived at the other end when it was reset
+	since   int64 // when it was accepted
+	until   int64 // when it was over
+	saidAt  int64 // when it began to say what has not reached its client yet
+	crossed int   // bytes of sent that had arrived at the other end when it was reset
 
 	slow      bool
 	endAfter  int // ends after so many lines; 0: never
@@ -49,7 +52,7 @@ type Conn struct {
 func newConn(s *Server, id int, peer *fake.Peer) *Conn {
 	w := s.world
 	c := &Conn{server: s, id: id, peer: peer, heldFor: -1}
-	c.world = w
+	c.world, c.since = w, w.Kernel.Now()
 	c.acts(c.act)
 	c.slow = w.does(SlowServer)
 	if w.does(SlowTaker) {
@@ -108,7 +111,7 @@ func (c *Conn) act() {
 }
 
 func (c *Conn) end(how farewell) {
-	c.over, c.how = true, how
+	c.over, c.how, c.until = true, how, c.world.Kernel.Now()
 	c.crossed = len(c.sent) - c.peer.Unsent()
 	c.peer.OnNews(nil)
 }
@@ -268,6 +271,9 @@ func (c *Conn) speak() (more bool) {
 		}
 		n := c.peer.Send(piece)
 		c.say("sends %d of %d bytes: %.60q", n, len(piece), piece[:n])
+		if n > 0 && c.client != nil && c.saidAt <= c.client.moved {
+			c.saidAt = w.Kernel.Now()
+		}
 		c.sent = append(c.sent, piece[:n]...)
 		c.waiting = c.waiting[n:]
 		if n < len(piece) {

@@ -23,6 +23,14 @@ const (
 	mailsMax = 6
 	// calmDescriptors is how many descriptors the process may have in the calm.
 	calmDescriptors = 1024
+	// narrowEventsBits is how many powers of two the batch of a narrow loop is
+	// drawn from, and narrowWorkBits the same of its work: one served connection
+	// costs four, and one that is read to its budget about 500.
+	narrowEventsBits = 4
+	narrowWorkBits   = 8
+	// narrowTurns is how many turns a narrow loop may take to hear of a message:
+	// it is told of in any order, among those of a few connections.
+	narrowTurns = 100
 	// endStep is how time passes for those who end after the loop.
 	endStep = 10 * time.Millisecond
 )
@@ -47,6 +55,14 @@ func (w *World) Begin(loop *poller.Loop, calmMax time.Duration) *Course {
 	c := &Course{world: w, loop: loop}
 	c.calmAt = w.Kernel.Now() + int64(w.Plan.Calm)
 	c.endAt = c.calmAt + int64(calmMax)
+	if w.Choices.Chance(250) {
+		// So narrow that the few clients of a run fill a batch, and a turn.
+		w.Narrow = true
+		loop.Narrow(1+w.Choices.Next(1<<w.Choices.Next(narrowEventsBits)), 1<<w.Choices.Next(narrowWorkBits))
+		if w.Plan.faulty && w.Choices.Chance(700) {
+			w.Chaos.Rates[fake.LateWait] = 400 // timers are due while there is more to hear of
+		}
+	}
 	return c
 }
 
@@ -72,9 +88,9 @@ func (c *Course) Operate(read, drain func()) {
 		w.Kernel.After(c.Moment(), drain)
 	}
 	if w.Choices.Chance(100) {
-		w.Unfair = true
 		w.Kernel.After(c.Moment(), func() {
 			if !w.calm {
+				w.RunShort()
 				w.Kernel.SetLimit(w.Choices.Next(4))
 			}
 		})
@@ -146,7 +162,11 @@ func (c *Course) EndTurn(now int64) {
 		w.Fail("loop", "%v", err)
 	}
 	c.checkSpin(now)
-	if c.read < c.posted && c.loop.Turns() > c.postedAt+2+c.delays()-c.postedDelays {
+	most := uint64(2)
+	if w.Narrow {
+		most = narrowTurns
+	}
+	if c.read < c.posted && c.loop.Turns() > c.postedAt+most+c.delays()-c.postedDelays {
 		w.Fail("mailbox", "message %d of %d was not read", c.read, c.posted)
 	}
 }

@@ -7,8 +7,6 @@ import (
 	"bytes"
 	"fmt"
 	"time"
-
-	"fooproxy/poller/fake"
 )
 
 // behindQuit is what nobody must take, since it comes behind a client's QUIT.
@@ -128,35 +126,21 @@ func (c *Client) judgeDirectEnd() {
 	w, told, lines := c.world, c.direct.told, len(c.script.lines)
 	whole := len(c.got) == 0 || c.got[len(c.got)-1] == '\n'
 	switch {
-	case w.unfair() || c.cutByDrain():
-	case c.how == farewellReset && !(c.peer.GivenUp() || c.turnedAway() || c.timedOut() || c.silence >= w.Rules.Linger):
+	case w.unfair(c.since, c.until), c.cutByDrain():
+	case c.how == farewellReset && !c.mayBeReset():
 		w.Fail("end", "client %d was reset without a reason", c.id)
 	case c.how != farewellEnd:
 	case told == lines && (c.script.endsBySelf() || c.ended):
 	case c.timedOut():
 	case !whole:
 		w.Fail("loss", "client %d was closed in the middle of an answer", c.id)
-	case c.ended && !w.Draining || c.script.endsBySelf() && c.lines == lines && !w.Draining:
+	case !c.drained() && (c.ended || c.script.endsBySelf() && c.lines == lines):
 		w.Fail("loss", "client %d was closed with %d of %d answers", c.id, told, lines)
-	case !w.Draining:
+	case !c.drained():
 		w.Fail("end", "client %d was closed without a reason after %d of %d answers", c.id, told, lines)
 	case told < c.direct.owed:
 		w.Fail("drain", "client %d was closed with %d of %d answers, and %d lines had come before the drain", c.id, told, lines, c.direct.owed)
 	}
-}
-
-// turnedAway reports whether a drain found no place for a client: it came behind
-// the drain, or a descriptor was wanting, and a drain does not wait for one.
-func (c *Client) turnedAway() bool {
-	w := c.world
-	return w.Draining && (c.refused() || len(c.got) == 0 && w.Chaos.Happened[fake.Exhausted] > 0)
-}
-
-// cutByDrain reports whether the time of a drain was over before the connection
-// was.
-func (c *Client) cutByDrain() bool {
-	w := c.world
-	return w.Draining && c.until >= w.drainAt+int64(w.Rules.Drain)
 }
 
 // DirectTotals is what must have been counted where every client stayed to its
@@ -172,7 +156,7 @@ type DirectTotals struct {
 func (w *World) DirectTotals() (t DirectTotals, exact bool) {
 	long := false
 	for _, c := range w.Clients {
-		if c.how != farewellDone && c.how != farewellEnd || c.direct.told < len(c.script.lines) || w.Draining {
+		if c.how != farewellDone && c.how != farewellEnd || c.direct.told < len(c.script.lines) {
 			return t, false
 		}
 		s := c.script

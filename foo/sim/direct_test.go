@@ -15,21 +15,50 @@ var loopback = poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:0"))
 // directClient is a client of a server that answers by itself, which has said
 // three lines and heard three answers. Time stands at one second.
 func directClient() *Client {
+	c, _ := acceptedClient()
+	return c
+}
+
+// acceptedClient is the same, with the kernel's side of it: fd is its connection.
+func acceptedClient() (c *Client, end func()) {
 	w := NewWorld(fake.PlayChoices(nil))
 	w.Rules = Rules{Direct: true, MaxLine: 100, Delay: time.Second, TurnBytes: 1000, Linger: time.Minute, Drain: time.Minute}
-	listener := w.Kernel.Listen(loopback)
-	c := w.AddClient(listener.Addr())
+	sys := w.Kernel.NewSys()
+	listener := must(sys.Listen(loopback, &poller.SocketOptions{}))
+	addr, _, _ := sys.Names(listener)
+	c = w.AddClient(addr)
 	c.script = &script{}
 	c.script.add([]byte("REQ 1 a\n"), line{request: true, seq: 1, data: []byte("a")})
 	c.script.add([]byte("foo\n"), line{reason: "unknown type"})
 	c.script.add([]byte("REQ 2 \xff\n"), line{request: true, seq: 2, data: []byte{0xff}, reason: "data is not UTF-8"})
-	c.peer = w.Kernel.Dial(listener.Addr())
+	c.peer = w.Kernel.Dial(addr)
+	fd, _, e := sys.Accept(listener)
+	must(fd, e)
 	c.sent, c.lines, c.ended = len(c.script.stream), 3, true
 	c.noteSent(3)
 	w.Kernel.Advance(time.Second)
 	c.hear("ACK 1 a\nNAK 0 unknown type\nNAK 2 data is not UTF-8\n")
 	c.end(farewellEnd)
-	return c
+	return c, func() { sys.Close(fd) }
+}
+
+func must(fd int, e poller.Errno) int {
+	if e != 0 {
+		panic(e)
+	}
+	return fd
+}
+
+// strike has a misfortune happen now.
+func (c *Client) strike(m fake.Misfortune) {
+	sys := c.world.Kernel.NewSys()
+	c.world.Chaos.Choices, c.world.Chaos.Rates[m] = fake.NewChoices(1), 1000
+	if m == fake.RegisterFailed {
+		sys.Register(must(sys.OpenWake()), 0)
+	} else {
+		sys.Connect(c.addr, nil)
+	}
+	c.world.Chaos.Rates[m] = 0
 }
 
 // hear sets what the client has got.
@@ -67,12 +96,11 @@ func TestTheVerdictOnADirectServer(t *testing.T) {
 			c.ended, c.script.lines[2].quit = false, true
 			c.hear(first + "NAK 0 unknown type\n")
 		}, "loss"},
-		"a client that left":       {func(c *Client) { c.hear(first); c.how = farewellLeft }, ""},
-		"a reset":                  {func(c *Client) { c.how = farewellReset }, "end"},
-		"a reset after the linger": {func(c *Client) { c.how, c.silence = farewellReset, time.Minute }, ""},
-		"a timeout":                {func(c *Client) { c.hear(first); c.world.Rules.Idle, c.silence = time.Second, time.Second }, ""},
-		"no memory":                {func(c *Client) { c.how, c.world.Unfair = farewellReset, true }, ""},
-		"a drain":                  {func(c *Client) { c.hear(first); c.world.Draining = true }, ""},
+		"a client that left": {func(c *Client) { c.hear(first); c.how = farewellLeft }, ""},
+		"a reset":            {func(c *Client) { c.how = farewellReset }, "end"},
+		"a timeout":          {func(c *Client) { c.hear(first); c.world.Rules.Idle, c.silence = time.Second, time.Second }, ""},
+		"no memory":          {func(c *Client) { c.how = farewellReset; c.strike(fake.RegisterFailed) }, ""},
+		"a drain":            {func(c *Client) { c.hear(first); c.world.Draining = true }, ""},
 		"a drain with answers owed": {func(c *Client) {
 			c.hear(first)
 			c.world.Draining, c.direct.owed = true, 2
@@ -85,7 +113,9 @@ func TestTheVerdictOnADirectServer(t *testing.T) {
 		}, ""},
 		"a drain before which there was no descriptor": {func(c *Client) {
 			c.hear("")
-			c.world.Draining, c.how, c.world.Chaos.Happened[fake.Exhausted] = true, farewellReset, 1
+			c.world.Draining, c.how = true, farewellReset
+			c.peer = c.world.Kernel.Dial(c.addr) // which nobody has accepted
+			c.strike(fake.Exhausted)
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

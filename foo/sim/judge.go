@@ -8,8 +8,6 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
-
-	"fooproxy/poller/fake"
 )
 
 // verdict is a client's transcript, read from its front.
@@ -122,7 +120,7 @@ func (v *verdict) end(torn bool) {
 	case farewellDone, farewellLeft, farewellAbort:
 		return
 	case farewellReset:
-		if !v.mayBeReset() {
+		if !c.mayBeReset() {
 			w.Fail("end", "client %d was reset without a reason", c.id)
 		}
 		return
@@ -146,17 +144,17 @@ func (v *verdict) end(torn bool) {
 // reason tells why a client was closed, and whether everything that its server
 // said must have come before.
 func (v *verdict) reason() (why string, whole bool) {
-	c, w := v.client, v.client.world
+	c := v.client
 	switch {
 	case v.told > 0 && c.script.lines[v.refused[v.told-1]].long:
 		return "line too long", false
 	case c.timedOut():
 		return "timeout", false
-	case w.Draining:
+	case c.drained():
 		return "drain", false
 	case v.conn == nil && c.ended && len(c.script.forward) == 0 && v.told == len(v.refused):
 		return "nothing was for the server", false
-	case v.conn == nil && (c.sent == 0 || c.unreachable()):
+	case v.conn == nil && c.unreachable():
 		return "no server", false
 	case v.conn == nil:
 		return "", false
@@ -172,58 +170,6 @@ func (v *verdict) reason() (why string, whole bool) {
 	return "", false
 }
 
-// unfair reports whether clients may have been turned away for want of something.
-func (w *World) unfair() bool { return w.Unfair || w.Chaos.Happened[fake.RegisterFailed] > 0 }
-
-// unreachable reports whether every address could seem to be dead to a client.
-func (c *Client) unreachable() bool {
-	w, h := c.world, &c.world.Chaos.Happened
-	if w.unfair() || h[fake.ConnectRefused]+h[fake.ConnectLost]+h[fake.ConnectSlow]+h[fake.NoPort]+h[fake.SelfConnect] > 0 || w.unheard() ||
-		h[fake.Exhausted] > 0 && len(w.Servers) > 1 { // a want at the second address is not waited for
-		return true
-	}
-	alive := false
-	for _, s := range w.Servers {
-		dead, lost := s.downWithin(c.since, c.until)
-		if lost {
-			return true
-		}
-		alive = alive || !dead
-	}
-	return !alive
-}
-
-// isMuted reports whether a client has begun a line that is too long, or is being
-// drained: nobody reads on, so what it says does not end its silence.
-func (c *Client) isMuted() bool {
-	if c.world.Draining {
-		return true
-	}
-	last := len(c.script.lines) - 1
-	return c.script.lines[last].long && (last == 0 || c.sent > c.script.lines[last-1].end)
-}
-
-// unheard reports whether the loop can have judged too early: a wait that is late,
-// or a short stall, is not noticed, and here what happened in it may be told bit by
-// bit. A real wait tells all of it.
-func (w *World) unheard() bool {
-	h := &w.Chaos.Happened
-	return h[fake.Stall]+h[fake.LateWait] > 0 && h[fake.SmallBatch] > 0
-}
-
-// timedOut reports whether a timeout can have ended the connection.
-func (c *Client) timedOut() bool {
-	w, r := c.world, &c.world.Rules
-	noRoom := c.holdsBack || w.Chaos.Happened[fake.FullWrite]+w.Chaos.Happened[fake.ShortWrite] > 0
-	return r.Idle > 0 && (c.silence >= r.Idle || noRoom || c.isMuted()) || r.Line > 0 && c.linger >= r.Line || r.Write > 0 && noRoom ||
-		r.Idle+r.Line+r.Write > 0 && w.unheard()
-}
-
-func (v *verdict) mayBeReset() bool {
-	c, w := v.client, v.client.world
-	return c.peer.GivenUp() || w.Draining || w.unfair() || c.timedOut() || w.Rules.Linger < w.Plan.Calm
-}
-
 // judge looks at a server's connection: whose lines it got was looked at as they
 // came.
 func (c *Conn) judge() {
@@ -235,8 +181,7 @@ func (c *Conn) judge() {
 		w.Fail("byte equality", "server %d, connection %d got %d bytes of client %d, which had %d for it", c.server.id, c.id, c.got, c.client.id, len(c.client.script.forward))
 	case !c.over:
 		w.Fail("resources", "server %d, connection %d was never ended", c.server.id, c.id)
-	case c.how == farewellReset && !c.faulty && !w.Draining && !w.unfair() && w.Rules.Linger >= w.Plan.Calm &&
-		w.Plan.Happened[Kill]+w.Plan.Happened[Stop]+w.Chaos.Happened[fake.Stall] == 0:
+	case c.how == farewellReset && !c.mayBeReset():
 		w.Fail("end", "server %d, connection %d was reset", c.server.id, c.id)
 	}
 }
@@ -260,7 +205,7 @@ type Totals struct {
 // before all was said, or a server said what it should not.
 func (w *World) Totals() (t Totals, exact bool) {
 	for _, c := range w.Clients {
-		if c.how != farewellDone && (c.how != farewellEnd || !c.ended || c.conn == nil || c.conn.how != farewellDone) || c.conn == nil || c.conn.faulty || c.conn.uncounted || c.timedOut() {
+		if !c.saidAll() {
 			return t, false
 		}
 		for _, l := range c.script.lines {
@@ -280,5 +225,18 @@ func (w *World) Totals() (t Totals, exact bool) {
 		t.ACKs += bytes.Count(c.got, []byte("ACK "))
 		t.NAKs += bytes.Count(c.got, []byte("NAK "))
 	}
-	return t, !w.Draining
+	return t, true
+}
+
+// saidAll reports whether all that the client and its server had to say was said
+// and taken. One that ended its side before it had its replies is only known to
+// have been read to its end where its server has heard all of it.
+func (c *Client) saidAll() bool {
+	switch {
+	case c.conn == nil || c.conn.faulty || c.conn.uncounted:
+		return false
+	case c.how == farewellDone:
+		return true
+	}
+	return c.how == farewellEnd && c.ended && c.conn.how == farewellDone && !c.timedOut() && !c.drained()
 }

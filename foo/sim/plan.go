@@ -44,13 +44,14 @@ const (
 	Stop                          // a server stands still for a while
 	OverlongReply                 // a server's line is above the limit
 	QuitWord                      // a client asks for the end
+	Hesitation                    // a client says each thing just before a timeout
 	MischiefCount int      = iota
 )
 
 var mischiefNames = [MischiefCount]string{"cut", "slow reader", "deaf reader", "half-close", "leave", "abort", "odd line", "bad data",
 	"odd Seq", "long line", "fragment", "urgent byte", "silence", "long reply", "cut reply", "slow server", "slow taker",
 	"server NAK", "NAK 0", "wrong Seq", "extra line", "garbage", "reorder", "torn reset", "torn end", "close early", "kill", "stop",
-	"overlong reply", "QUIT"}
+	"overlong reply", "QUIT", "hesitation"}
 
 // String names the kind for a table.
 func (m Mischief) String() string { return mischiefNames[m] }
@@ -62,6 +63,7 @@ type Plan struct {
 	Rates    [MischiefCount]int
 	Happened [MischiefCount]int
 	Calm     time.Duration // when the calm phase begins
+	faulty   bool          // there may be faults at all
 }
 
 // drawing says how a kind is drawn: in how many runs of a thousand it is on, and
@@ -71,10 +73,11 @@ type drawing struct{ runs, low, high int }
 var mischiefDrawings = [MischiefCount]drawing{
 	Cut: {500, 100, 900}, SlowReader: {150, 200, 800}, DeafReader: {170, 200, 800}, HalfClose: {400, 200, 900}, Leave: {150, 100, 600},
 	Abort: {150, 100, 600}, OddLine: {250, 30, 900}, BadData: {150, 30, 300}, OddSeq: {150, 50, 400}, LongLine: {120, 100, 600},
-	Fragment: {150, 100, 600}, UrgentByte: {100, 200, 800}, Silence: {100, 200, 600}, LongReply: {120, 30, 400}, CutReply: {300, 100, 900}, SlowServer: {250, 100, 800},
+	Fragment: {150, 100, 600}, UrgentByte: {100, 200, 800}, Silence: {180, 200, 600}, LongReply: {120, 30, 400}, CutReply: {300, 100, 900}, SlowServer: {250, 100, 800},
 	SlowTaker: {120, 200, 800}, ServerNAK: {150, 50, 300}, NAKZero: {80, 20, 200}, WrongSeq: {80, 20, 200}, ExtraLine: {80, 20, 200},
 	Garbage: {80, 20, 200}, Reorder: {100, 50, 500}, TornReset: {100, 100, 500}, TornEnd: {80, 100, 500}, CloseEarly: {120, 100, 500},
 	Kill: {150, 300, 1000}, Stop: {120, 300, 1000}, OverlongReply: {70, 50, 300}, QuitWord: {200, 20, 200},
+	Hesitation: {300, 400, 1000},
 }
 
 var misfortuneDrawings = [fake.MisfortuneCount]drawing{
@@ -92,11 +95,16 @@ func (w *World) Draw() {
 	if c.Next(4) == 0 {
 		return
 	}
+	w.Plan.faulty = true
 	for m, d := range mischiefDrawings {
 		w.Plan.Rates[m] = d.draw(c)
 	}
 	for m, d := range misfortuneDrawings {
 		w.Chaos.Rates[m] = d.draw(c)
+	}
+	if w.Chaos.Rates[fake.Stall] > 0 && c.Chance(250) {
+		// What happened in a stall is told bit by bit.
+		w.Chaos.Rates[fake.SmallBatch] = 900
 	}
 }
 

@@ -164,6 +164,18 @@ func (s *script) finish(w *World) *script {
 	return s
 }
 
+// drawPlace draws a place in the speech: in front of a line, or in the middle of it.
+func (s *script) drawPlace(w *World) int {
+	i, from := w.Choices.Next(len(s.lines)), 0
+	if i > 0 {
+		from = s.lines[i-1].end
+	}
+	if w.Choices.Next(3) > 0 {
+		from += w.Choices.Next(s.lines[i].end - from)
+	}
+	return from
+}
+
 // whole is how many lines of the script are complete in its first n bytes. from
 // is a lower bound that is known.
 func (s *script) whole(from, n int) int {

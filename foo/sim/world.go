@@ -30,8 +30,11 @@ type Rules struct {
 	Idle    time.Duration // its timeouts; 0: none
 	Line    time.Duration
 	Write   time.Duration
+	Connect time.Duration
 	Drain   time.Duration // how long a drain may take
 	Linger  time.Duration // a closed connection may be reset after that
+	// Scarce: memory is so short that clients are not read for want of it.
+	Scarce bool
 	// Direct: there is no server behind it, it answers by itself.
 	Direct bool
 	NAKs   bool // with Direct: any request may be refused at random
@@ -62,12 +65,14 @@ type World struct {
 	Draining bool
 	// Cut: it ended before everybody had come to an end.
 	Cut bool
-	// Unfair is set where clients may be turned away for a reason that is not
-	// theirs: no descriptors, no memory for a registration.
-	Unfair bool
+
+	// Narrow: the loop's turns are so narrow that not everybody has one in time.
+	Narrow bool
 
 	violation *Violation
 	drainAt   int64 // when it was told so
+	shortAt   int64 // when the process began to have few descriptors; 0: never
+	calmAt    int64 // when the calm began; 0: not yet
 	calm      bool
 	trace     func(format string, args ...any)
 }
@@ -109,7 +114,7 @@ func (w *World) Violation() *Violation { return w.violation }
 // who did not listen listens.
 func (w *World) Calm() {
 	w.say("calm")
-	w.calm = true
+	w.calm, w.calmAt = true, w.Kernel.Now()
 	w.Chaos.Calm()
 	for _, s := range w.Servers {
 		s.calm()
