@@ -114,6 +114,8 @@ var plantedFaults = []sim.Planted{
 	sim.Plant("a drain stops reading at once", "foo/server/drain.go",
 		"		c.conn.StopReading()\n",
 		"		if PLANTED {\n			c.finish()\n			continue\n		}\n		c.conn.StopReading()\n"),
+	sim.Plant("a drain resets", "foo/server/client.go",
+		"	c.state = clientClosing\n", "	c.state = clientClosing\n	if PLANTED && c.server.draining {\n		c.conn.Abort()\n		return\n	}\n"),
 	sim.Plant("a drain has no end", "foo/server/drain.go",
 		"	s.loop.Arm(&s.deadline,",
 		"	if PLANTED {\n		return\n	}\n	s.loop.Arm(&s.deadline,"),

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"fooproxy/poller/fake"
 )
@@ -31,6 +32,15 @@ const (
 	plantedWord = "PLANTED"
 	// plantedPlayer is the test by which a process of the build plays its fault.
 	plantedPlayer = "TestPlayAPlantedFault"
+	// plantedTimeout bounds a process: it makes its runs in a second or two, and a
+	// fault that has it hang is not found by hanging.
+	plantedTimeout = 2 * time.Minute
+	// plantedShrinkTime bounds the making small of a record that is kept.
+	plantedShrinkTime = 5 * time.Second
+	// foundWords begin what a process says that has found its fault, rottenWords
+	// what it says of a record that finds it no more.
+	foundWords  = "found at seed"
+	rottenWords = "the record has rotted"
 )
 
 // Planted is one fault: what it takes out, or puts in.
@@ -71,16 +81,31 @@ func CheckPlanted(t *testing.T, root string, faults []Planted) {
 	for _, fault := range faults {
 		names = append(names, fault.Name)
 	}
-	said, found := playAll(t, binary, names)
+	said, how := playAll(t, binary, names)
 	for i, name := range names {
 		t.Logf("%s: %s", name, said[i])
-		if found[i] != (name != plantedNone) {
-			t.Errorf("%s: found: %t", name, found[i])
+		wanted := playFound
+		if name == plantedNone {
+			wanted = playNotFound
+		}
+		if how[i] != wanted {
+			t.Errorf("%s: %v, wanted %v", name, how[i], wanted)
 		}
 	}
 }
 
-// PlayPlanted is what the test of the name TestPlayAPlantedFault is to do.
+// outcome is what became of a process that played a fault.
+type outcome string
+
+const (
+	playFound    outcome = "found"
+	playNotFound outcome = "not found"
+	playRotten   outcome = "found, but not by its record; -run Planted -sim.keep makes new records"
+	playBroken   outcome = "the process failed by itself, which finds nothing"
+)
+
+// PlayPlanted is what the test of the name TestPlayAPlantedFault is to do: it plays
+// the record by which the fault was found before, then new runs.
 func PlayPlanted(t *testing.T, run Run) {
 	t.Helper()
 	name := os.Getenv(plantedVariable)
@@ -89,14 +114,35 @@ func PlayPlanted(t *testing.T, run Run) {
 	}
 	for seed := uint64(1); seed <= plantedSeeds; seed++ {
 		r := run(fake.NewChoices(seed), nil)
-		if r.Violation == nil {
+		switch {
+		case r.Violation == nil:
 			continue
+		case r.Violation.Class == classHarness:
+			t.Fatalf("seed %d: %v", seed, r.Violation)
+		case *keep:
+			keepRecord(t, recordName(name), shrink(r, run, plantedShrinkTime))
+		case !findsAgain(name, run):
+			t.Error(rottenWords)
 		}
-		if *keep {
-			keepRecord(t, strings.NewReplacer(" ", "-", "'", "", ",", "").Replace(name), shrink(r, run))
-		}
-		t.Fatalf("found at seed %d: %.300s", seed, strings.ReplaceAll(r.Violation.Error(), "\n", " "))
+		t.Fatalf("%s %d: %.300s", foundWords, seed, strings.ReplaceAll(r.Violation.Error(), "\n", " "))
 	}
+}
+
+// recordName is the file of a fault's record in the corpus.
+func recordName(fault string) string {
+	return "planted-" + strings.NewReplacer(" ", "-", "'", "", ",", "").Replace(strings.ToLower(fault))
+}
+
+// findsAgain reports whether a fault's record still finds it. What is drawn
+// changes with the simulation, and a record whose choices mean something else by
+// now would go on being replayed for nothing.
+func findsAgain(fault string, run Run) bool {
+	record, err := os.ReadFile(filepath.Join(corpus, recordName(fault)))
+	if err != nil {
+		return false
+	}
+	r := run(fake.PlayChoices(fake.DecodeRecord(record)), nil)
+	return r.Violation != nil && r.Violation.Class != classHarness
 }
 
 // buildPlanted builds the tests of this package with all faults.
@@ -170,14 +216,14 @@ func writeCopy(t *testing.T, folder, file, text string) string {
 }
 
 // playAll has a process for each name, as many at once as there are cores.
-func playAll(t *testing.T, binary string, names []string) (said []string, found []bool) {
-	said, found = make([]string, len(names)), make([]bool, len(names))
+func playAll(t *testing.T, binary string, names []string) (said []string, how []outcome) {
+	said, how = make([]string, len(names)), make([]outcome, len(names))
 	next := make(chan int)
 	var work sync.WaitGroup
 	for range runtime.NumCPU() {
 		work.Go(func() {
 			for i := range next {
-				said[i], found[i] = play(t, binary, names[i])
+				said[i], how[i] = play(binary, names[i])
 			}
 		})
 	}
@@ -186,26 +232,32 @@ func playAll(t *testing.T, binary string, names []string) (said []string, found 
 	}
 	close(next)
 	work.Wait()
-	return said, found
+	return said, how
 }
 
 // play runs a process with one fault, and gives what it says in the end. With
 // -sim.keep it leaves the record by which the fault was found, made small.
-func play(t *testing.T, binary, name string) (said string, found bool) {
-	cmd := exec.Command(binary, "-test.run", "^"+plantedPlayer+"$", fmt.Sprintf("-sim.keep=%t", *keep))
+func play(binary, name string) (said string, how outcome) {
+	cmd := exec.Command(binary, "-test.run", "^"+plantedPlayer+"$", "-test.timeout", plantedTimeout.String(), fmt.Sprintf("-sim.keep=%t", *keep))
 	cmd.Env = append(os.Environ(), plantedVariable+"="+name)
 	out, err := cmd.CombinedOutput()
+	return judgePlay(string(out), err)
+}
+
+// judgePlay tells a fault that was found from a process that failed: only what the
+// process says itself counts as found, never how it ended.
+func judgePlay(out string, err error) (said string, how outcome) {
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Error(err)
+	at := strings.Index(out, foundWords)
+	switch {
+	case err == nil:
+		return fmt.Sprintf("not found in %d seeds", plantedSeeds), playNotFound
+	case !errors.As(err, &exit) || at < 0:
+		return fmt.Sprintf("%v: %.2000s", err, out), playBroken
 	}
-	for line := range strings.Lines(string(out)) {
-		if at := strings.Index(line, "found at seed"); at >= 0 {
-			return strings.TrimSpace(line[at:]), true
-		}
+	said, _, _ = strings.Cut(out[at:], "\n")
+	if strings.Contains(out, rottenWords) {
+		return said, playRotten
 	}
-	if err != nil {
-		return string(out[:min(len(out), 2000)]), true
-	}
-	return fmt.Sprintf("not found in %d seeds", plantedSeeds), false
+	return said, playFound
 }

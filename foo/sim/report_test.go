@@ -86,3 +86,12 @@ func TestTheCorpusIsReplayed(t *testing.T) {
 		t.Errorf("played: %v", played)
 	}
 }
+
+func TestACorpusWithoutRecordsIsNoSuccess(t *testing.T) {
+	t.Chdir(t.TempDir())
+	n := &notebook{TB: t}
+	CheckCorpus(n, toy)
+	if !strings.Contains(n.errors, "no record") {
+		t.Errorf("said: %q", n.errors)
+	}
+}
