@@ -72,7 +72,7 @@ func TestOneConnectionThatFloodsLeavesTheOthersTheirTurn(t *testing.T) {
 	var since time.Time
 	begin := func() {
 		f, since = startFlood(t, p.Addr, 4096), time.Now()
-		waitUntil(t, "the flood is answered", func() bool { return f.replies.Load() > 10_000 })
+		until(t, "the flood is answered", func() bool { return f.replies.Load() > 10_000 })
 	}
 	end := func() {
 		replies, wrong, flooded = replies+f.replies.Load(), wrong+f.wrong.Load(), flooded+time.Since(since)
@@ -110,7 +110,7 @@ func TestAFloodGetsNoMoreThanItsShare(t *testing.T) {
 		all = append(all, startFlood(t, p.Addr, 64))
 	}
 	for _, f := range all {
-		waitUntil(t, "each is answered", func() bool { return f.replies.Load() > 1000 })
+		until(t, "each is answered", func() bool { return f.replies.Load() > 1000 })
 	}
 	counts, total := make([]int64, n), int64(0)
 	for i, f := range all {

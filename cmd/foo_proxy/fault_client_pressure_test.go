@@ -73,7 +73,7 @@ func (h *hogs) untilStuck(p watched) {
 	h.t.Helper()
 	p.untilNumbers("all are served", func(n map[string]float64) bool { return n["connections"] >= float64(len(h.all)) })
 	sent, since, turns := int64(-1), time.Now(), 0
-	waitUntil(h.t, "nothing moves any more", func() bool {
+	until(h.t, "nothing moves any more", func() bool {
 		p.numbers() // which takes a turn
 		if now := h.sent.Load(); now != sent {
 			sent, since, turns = now, time.Now(), 0

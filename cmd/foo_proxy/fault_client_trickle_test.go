@@ -31,7 +31,7 @@ func startTrickle(t *testing.T, addr string, clients int) *trickle {
 	r := &trickle{t: t, firsts: make([]time.Time, clients), ends: make([]time.Time, clients), going: make(chan bool), quit: make(chan struct{})}
 	t.Cleanup(r.leave)
 	for i := range clients {
-		c, err := dialFrom(byte(2+i%8), addr)
+		c, err := dialFrom(2+i%8, addr)
 		if err != nil {
 			t.Fatalf("client %d: %v", i, err)
 		}
@@ -44,12 +44,6 @@ func startTrickle(t *testing.T, addr string, clients int) *trickle {
 		}
 	}
 	return r
-}
-
-// dialFrom connects from 127.0.0.last.
-func dialFrom(last byte, addr string) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: proctest.Patience, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, last)}}
-	return dialer.Dial("tcp", addr)
 }
 
 // send has each client send a byte in each interval, from now until leave, while
@@ -126,14 +120,15 @@ func (r *trickle) leave() {
 
 // TestManyClientsOfOneByteNowAndThenCostLittle is row C5 but for the close.
 func TestManyClientsOfOneByteNowAndThenCostLittle(t *testing.T) {
-	const clients, interval = 9000, 5 * time.Second
+	const interval = 5 * time.Second
+	clients := manyClients(t)
 	server := proctest.Launch(t, proctest.EchoCommand("127.0.0.1:0")).Addr
 	with := watchProxy(t, server, "-line-timeout", "1m")
 	without, null := watchProxy(t, server), watchProxy(t, server)
 	proctest.StartLoad(t, proctest.StandardLoad(with.Addr)).Stop() // what only the first clients cost
 	before := with.resident()
 	r := startTrickle(t, with.Addr, clients)
-	with.untilNumbers("all are served", func(n map[string]float64) bool { return n["connections"] == clients })
+	with.untilNumbers("all are served", func(n map[string]float64) bool { return n["connections"] == float64(clients) })
 	r.send(interval)
 	cpuBefore, begin := cpuTime(t, with.Process.Process.Pid), time.Now()
 	time.Sleep(inForm(time.Second, 4*time.Second)) // what is measured takes time
@@ -141,7 +136,7 @@ func TestManyClientsOfOneByteNowAndThenCostLittle(t *testing.T) {
 	growth := with.resident() - before
 	r.pause()
 	others := compareProxies(t, without.Addr, with.Addr, null.Addr, r.resume, r.pause)
-	if n := with.numbers()["connections"]; n != clients {
+	if n := with.numbers()["connections"]; n != float64(clients) {
 		t.Errorf("%v clients are left", n)
 	}
 	proctest.Figure(t, "C5", fmt.Sprintf("%d clients that send 1 byte every %v", clients, interval),
@@ -154,7 +149,7 @@ func TestManyClientsOfOneByteNowAndThenCostLittle(t *testing.T) {
 
 // TestALineTimeoutCountsFromTheFirstByte is the close of row C5.
 func TestALineTimeoutCountsFromTheFirstByte(t *testing.T) {
-	timeout, clients := inForm(time.Second, 10*time.Second), inForm(500, 9000)
+	timeout, clients := inForm(time.Second, 10*time.Second), inForm(500, manyClients(t))
 	server := proctest.Launch(t, proctest.EchoCommand("127.0.0.1:0")).Addr
 	p := watchProxy(t, server, "-line-timeout", timeout.String())
 	before := p.descriptors()

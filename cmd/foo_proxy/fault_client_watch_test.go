@@ -58,7 +58,7 @@ func (w watched) expectMoved(before map[string]float64, want map[string]float64)
 // untilNumbers waits for a state that the statistics show.
 func (w watched) untilNumbers(what string, good func(n map[string]float64) bool) {
 	w.T.Helper()
-	waitUntil(w.T, what, func() bool { return good(w.numbers()) })
+	until(w.T, what, func() bool { return good(w.numbers()) })
 }
 
 // descriptors is how many descriptors the process has open.
@@ -80,30 +80,20 @@ func (w watched) descriptors() int {
 func (w watched) untilDescriptors(n int) time.Duration {
 	w.T.Helper()
 	begin := time.Now()
-	waitUntil(w.T, fmt.Sprintf("%d descriptors are open", n), func() bool { return w.descriptors() == n })
+	until(w.T, fmt.Sprintf("%d descriptors are open", n), func() bool { return w.descriptors() == n })
 	return time.Since(begin)
 }
 
 // resident is the memory of the process that is in RAM, in bytes. Any goroutine
 // may ask.
-func (w watched) resident() int {
-	var size, pages int
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", w.Process.Process.Pid))
-	if err == nil {
-		_, err = fmt.Sscan(string(text), &size, &pages)
-	}
-	if err != nil {
-		w.T.Error(err)
-	}
-	return pages * os.Getpagesize()
-}
+func (w watched) resident() int { return residentBytes(w.T, w.Process.Process.Pid) }
 
 // untilRead waits until the process has read all that was sent on a connection,
 // half a line included, which no statistics show.
 func (w watched) untilRead(c net.Conn) {
 	w.T.Helper()
-	waitUntil(w.T, "what was sent has arrived", func() bool { return queueOf(w.T, c.LocalAddr(), c.RemoteAddr()).send == 0 })
-	waitUntil(w.T, "what has arrived is read", func() bool { return queueOf(w.T, c.RemoteAddr(), c.LocalAddr()).receive == 0 })
+	until(w.T, "what was sent has arrived", func() bool { return queueOf(w.T, c.LocalAddr(), c.RemoteAddr()).send == 0 })
+	until(w.T, "what has arrived is read", func() bool { return queueOf(w.T, c.RemoteAddr(), c.LocalAddr()).receive == 0 })
 }
 
 // startMemoryPeak looks at the memory of the process until stop is called, which
@@ -128,16 +118,6 @@ func (w watched) startMemoryPeak() (stop func() int) {
 	})
 	w.T.Cleanup(func() { stop() }) // where the test ends early
 	return stop
-}
-
-// waitUntil looks again and again, and gives up after Patience.
-func waitUntil(t *testing.T, what string, good func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(proctest.Patience); !good(); time.Sleep(200 * time.Microsecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s", what)
-		}
-	}
 }
 
 // kibibytes rounds up, so that no figure looks better than it is.

@@ -77,6 +77,7 @@ type scene struct {
 	front, back  *faultrelay.Relay
 	clock        stamps
 	clientsEnded chan struct{}
+	quit         chan struct{} // closed when the test is over, whatever the clients do
 
 	lock    sync.Mutex
 	history []porcupine.Operation
@@ -89,7 +90,7 @@ type scene struct {
 type outage struct{ begin, end time.Time }
 
 func newScene(t *testing.T, seed uint64) *scene {
-	s := &scene{t: t, random: rand.New(rand.NewPCG(seed, 0)), cut: map[string]int{}, clientsEnded: make(chan struct{})}
+	s := &scene{t: t, random: rand.New(rand.NewPCG(seed, 0)), cut: map[string]int{}, clientsEnded: make(chan struct{}), quit: make(chan struct{})}
 	s.server = proctest.Launch(t, proctest.EchoCommand("127.0.0.1:0"))
 	buffer := []int{0, 4 << 10}[s.random.IntN(2)]
 	back := func(_ int, random *rand.Rand) faultrelay.Plan {
@@ -148,6 +149,9 @@ func (s *scene) play() {
 	for i := range historyClients {
 		clients.Go(func() {
 			for visit := range historyVisits {
+				if s.isOver() {
+					return
+				}
 				if visit > 0 { // the first ones come whether there is a server or not
 					s.waitForServer()
 				}
@@ -158,6 +162,10 @@ func (s *scene) play() {
 	go func() {
 		clients.Wait()
 		close(s.clientsEnded)
+	}()
+	defer func() { // also where disturb gives up: nobody may speak of a test that is over
+		close(s.quit)
+		<-s.clientsEnded
 	}()
 	s.disturb()
 	<-s.clientsEnded
@@ -174,6 +182,15 @@ func (s *scene) play() {
 		len(s.history), replies, connections*historyRequests, len(s.outages), s.whole, connections, s.cut)
 	s.proxy.Send(syscall.SIGTERM)
 	s.proxy.ExpectExit(0)
+}
+
+func (s *scene) isOver() bool {
+	select {
+	case <-s.quit:
+		return true
+	default:
+		return false
+	}
 }
 
 // disturb has a fault of a process now and then, until the clients have ended.
@@ -230,7 +247,7 @@ func (s *scene) waitForServer() {
 		n := len(s.outages)
 		up := n == 0 || !s.outages[n-1].end.IsZero()
 		s.lock.Unlock()
-		if up {
+		if up || s.isOver() {
 			return
 		}
 	}
@@ -327,7 +344,7 @@ func (v *visit) receive() (rest string, err error) {
 			case <-v.places:
 			default: // more replies than requests; the history says so
 			}
-		case !os.IsTimeout(err) || time.Now().After(patience):
+		case !os.IsTimeout(err) || time.Now().After(patience) || v.scene.isOver():
 			return rest, err
 		case strings.HasPrefix(v.excuse(), faultrelay.Blackhole.String()):
 			return rest, err

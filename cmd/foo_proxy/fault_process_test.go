@@ -5,6 +5,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -68,7 +69,7 @@ func (r *logReader) wait(code int) string {
 // until waits for a condition that only the passing of time brings about.
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(proctest.Patience); !condition(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(proctest.Patience); !condition(); time.Sleep(200 * time.Microsecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain until %s", what)
 		}
@@ -96,24 +97,18 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// residentBytes is the memory of a process that is in the machine's.
+// residentBytes is the memory of a process that is in RAM. Any goroutine may ask.
 func residentBytes(t *testing.T, pid int) int {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	var size, pages int
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err == nil {
+		_, err = fmt.Sscan(string(text), &size, &pages)
+	}
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			n, err := strconv.Atoi(strings.Fields(rest)[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n << 10
-		}
-	}
-	t.Fatal("the process has no VmRSS")
-	return 0
+	return pages * os.Getpagesize()
 }
 
 // quietBytes is the memory once it stands still: for a while nothing is taken
@@ -146,4 +141,14 @@ func descriptorsMax(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return int(limit.Max)
+}
+
+// manyClients is how many clients the rows of many ask for: as many as the table
+// says, or as a process may have descriptors for.
+func manyClients(t *testing.T) int { return min(9000, (descriptorsMax(t)-200)/2) }
+
+// dialFrom connects from 127.0.0.last: one address has not enough ports for many.
+func dialFrom(last int, addr string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: proctest.Patience, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(last))}}
+	return dialer.Dial("tcp", addr)
 }
