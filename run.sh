@@ -57,24 +57,35 @@ run() {
   exec "$root/bin/$1" "${@:2}"
 }
 
-# simulate N SEED makes runs of both loops, all of them new.
+# simulate N SEED makes runs of both loops, all of them new. A failure of the one
+# does not keep the other from being looked at.
 simulate() {
   [[ $1 =~ ^[1-9][0-9]*$ && $2 =~ ^[0-9]+$ ]] || fail "sim takes a number of runs and a first seed" 2
+  local status=0
   cd "$root"
-  go test ./proxy -run '^TestSim$' -count 1 -timeout 0 -v -sim.seeds "$1" -sim.seed "$2"
-  go test ./foo/server -run '^TestSim$' -count 1 -timeout 0 -v -sim.seeds "$((($1 + 4) / 5))" -sim.seed "$2"
+  go test ./proxy -run '^TestSim$' -count 1 -timeout 0 -v -sim.seeds "$1" -sim.seed "$2" || status=$?
+  go test ./foo/server -run '^TestSim$' -count 1 -timeout 0 -v -sim.seeds "$((($1 + 4) / 5))" -sim.seed "$2" || status=$?
+  return "$status"
+}
+
+# fault_tests are the names of the tests that print figures or are about faults of
+# processes: all of the files that are named so.
+fault_tests() {
+  grep -hoE '^func Test[A-Za-z0-9_]+' cmd/foo_proxy/fault_*_test.go | sed 's/^func //' | paste -sd '|' -
 }
 
 # measure_faults runs the tests of faults one after the other, and prints what
 # they have measured as a table.
+figures=
+remove_figures() { [ -z "$figures" ] || rm -f "$figures"; }
 measure_faults() {
-  local figures status=0
+  local status=0
+  trap remove_figures EXIT
   figures=$(mktemp)
   cd "$root"
-  FOO_FIGURES=$figures go test ./cmd/foo_proxy -count 1 -timeout 60m || status=$?
+  FOO_FIGURES=$figures go test ./cmd/foo_proxy -run "^($(fault_tests))\$" -count 1 -timeout 60m || status=$?
   printf '| row | fault | measured | goal |\n|---|---|---|---|\n'
   sort -V "$figures"
-  rm -f "$figures"
   return "$status"
 }
 

@@ -26,12 +26,12 @@ func acceptedClient() (c *Client, end func()) {
 	sys := w.Kernel.NewSys()
 	listener := must(sys.Listen(loopback, &poller.SocketOptions{}))
 	addr, _, _ := sys.Names(listener)
-	c = w.AddClient(addr)
+	c = w.AddClient(poller.TCPAddr(addr))
 	c.script = &script{}
 	c.script.add([]byte("REQ 1 a\n"), line{request: true, seq: 1, data: []byte("a")})
 	c.script.add([]byte("foo\n"), line{reason: "unknown type"})
 	c.script.add([]byte("REQ 2 \xff\n"), line{request: true, seq: 2, data: []byte{0xff}, reason: "data is not UTF-8"})
-	c.peer = w.Kernel.Dial(addr)
+	c.peer = w.Kernel.Dial(poller.TCPAddr(addr))
 	fd, _, e := sys.Accept(listener)
 	must(fd, e)
 	c.sent, c.lines, c.ended = len(c.script.stream), 3, true
