@@ -23,6 +23,8 @@ usage() {
                          two minutes;  FOO_RELEASE=1 ./run.sh faults  takes longer
 ./run.sh bench ARGS      compares the proxy with HAProxy, nginx and others, in about
                          twenty minutes on a quiet machine;  ./run.sh bench -h
+./run.sh profile         renews the profile that the compiler builds foo_proxy
+                         with, after changes to what each message passes
 ./run.sh help            prints this
 END
 }
@@ -99,10 +101,21 @@ compare() {
   exec "$root/bin/bench" -bin "$root/bin" -out "$root/tmp/bench" "$@"
 }
 
+# renew_profile replaces what go build finds beside foo_proxy's main: where the
+# time of a turn goes, so that it inlines there.
+renew_profile() {
+  temp=$(mktemp -d)
+  trap 'rm -rf "$temp"' EXIT
+  cd "$root"
+  go test ./proxy -run '^$' -bench '^BenchmarkLoopback$' -benchtime 300000x -cpuprofile "$temp/cpu" -o "$temp/test"
+  go tool pprof -proto -output "$temp/pgo" "$temp/cpu" 2>/dev/null
+  mv "$temp/pgo" cmd/foo_proxy/default.pgo
+}
+
 verb=${1-show}
 [ $# -eq 0 ] || shift
 case $verb in
-  show | test | faults | help | -h | -help | --help)
+  show | test | faults | profile | help | -h | -help | --help)
     [ $# -eq 0 ] || fail "$verb takes no arguments" 2
     ;;
   sim) [ $# -le 2 ] || fail "sim takes a number of runs and a first seed" 2 ;;
@@ -115,5 +128,6 @@ case $verb in
   sim) check_go && simulate "${1-100000}" "${2-1}" ;;
   faults) check_go && measure_faults ;;
   bench) check_go && compare "$@" ;;
+  profile) check_go && renew_profile ;;
   *) fail "$verb is not a verb; ./run.sh help lists them" 2 ;;
 esac
