@@ -156,7 +156,9 @@ type DirectTotals struct {
 func (w *World) DirectTotals() (t DirectTotals, exact bool) {
 	long := false
 	for _, c := range w.Clients {
-		if c.how != farewellDone && c.how != farewellEnd || c.direct.told < len(c.script.lines) {
+		// Half a line may never have been read where somebody else ended first.
+		cut := c.script.fragment && (c.timedOut() || c.drained())
+		if c.how != farewellDone && c.how != farewellEnd || c.direct.told < len(c.script.lines) || cut {
 			return t, false
 		}
 		s := c.script

@@ -23,6 +23,21 @@ func (c *Client) endedAt() int64 {
 	return c.until
 }
 
+// judgedFrom is the earliest moment at which the loop can have decided on an end
+// that came then: a stall between the two counts for nothing.
+func (w *World) judgedFrom(at int64) int64 {
+	from := at - int64(judgement)
+	for again := true; again; {
+		again = false
+		for begin, end := range w.Chaos.Stalls(from) {
+			if earlier := begin - int64(judgement); end <= at && earlier < from {
+				from, again = earlier, true
+			}
+		}
+	}
+	return from
+}
+
 // drained reports whether the client was there, or came, when the drain had begun.
 func (c *Client) drained() bool { return c.world.Draining && c.endedAt() >= c.world.drainAt }
 
@@ -60,7 +75,7 @@ func (w *World) unfair(from, until int64) bool {
 func (c *Client) unreachable() bool {
 	w, from, until := c.world, c.since, c.endedAt()
 	switch {
-	case w.unfair(from, until), c.unheard(until-int64(judgement), until),
+	case w.unfair(from, until), c.unheard(from, until),
 		w.Chaos.Within(from, until, fake.ConnectRefused, fake.ConnectLost, fake.NoPort, fake.SelfConnect),
 		w.Chaos.ConnectTook(from, until, w.Rules.Connect),
 		len(w.Servers) > 1 && w.Chaos.Within(from, until, fake.Exhausted): // a want at the second address is not waited for
@@ -157,7 +172,7 @@ func (c *Client) isSilent() bool {
 func (c *Client) timedOut() bool {
 	r, at := &c.world.Rules, c.endedAt()
 	noRoom := c.holdsBack || c.peer.Waited(at) > 0
-	from := at - int64(judgement)
+	from := c.world.judgedFrom(at)
 	if noRoom {
 		from = c.since
 	}

@@ -153,3 +153,28 @@ func TestOutputMayNotWaitForLongerThanTheTimeout(t *testing.T) {
 		expectClass(t, c.world, x.class)
 	}
 }
+
+func TestAStallBetweenTheJudgementAndTheEndCountsForNothing(t *testing.T) {
+	w := NewWorld(fake.PlayChoices(nil))
+	sys := w.Kernel.NewSys()
+	stall := func() (begin, end int64) {
+		w.Chaos.Choices, w.Chaos.Rates[fake.Stall] = fake.NewChoices(1), 1000
+		begin = w.Kernel.Now()
+		sys.Wait(make([]poller.Event, 1), 0)
+		w.Chaos.Rates[fake.Stall] = 0
+		return begin, w.Kernel.Now()
+	}
+	first, _ := stall()
+	w.Kernel.Advance(judgement - 1)
+	second, end := stall()
+	for _, c := range []struct{ at, want int64 }{
+		{end, first - int64(judgement)},
+		{end + int64(judgement), end},
+		{second - 1, first - int64(judgement)},
+		{first, first - int64(judgement)},
+	} {
+		if got := w.judgedFrom(c.at); got != c.want {
+			t.Errorf("an end at %d was judged from %d on, not %d", c.at, got, c.want)
+		}
+	}
+}

@@ -7,6 +7,11 @@ import (
 	"fooproxy/poller/fake"
 )
 
+var (
+	nobodys  map[string]int
+	negative = -1
+)
+
 func TestAPanicOfTheHarnessIsNoneOfTheProgram(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -14,9 +19,9 @@ func TestAPanicOfTheHarnessIsNoneOfTheProgram(t *testing.T) {
 		want  string
 	}{
 		{"here", func() { panic("a judge that cannot judge") }, classHarness},
-		{"a map of nobody", func() { var m map[string]int; m["x"] = 1 }, classHarness},
+		{"a map of nobody", func() { nobodys["x"] = 1 }, classHarness},
 		{"the simulated kernel, on purpose", func() { fake.New().Share(77) }, "panic"},
-		{"the program", func() { strings.Repeat("x", -1) }, "panic"},
+		{"the program", func() { t.Log(strings.Repeat("x", negative)) }, "panic"},
 	} {
 		w := NewWorld(fake.NewChoices(1))
 		func() {
