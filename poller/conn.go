@@ -185,6 +185,9 @@ func (l *Loop) Adopt(fd int, carried []byte, h Handler, config *ConnConfig) (*Co
 	if e != 0 {
 		return nil, e
 	}
+	if local, _, e := l.sys.Names(fd); e != 0 || !local.IsValid() {
+		c.mustDrain = true // no TCP socket, as far as is known
+	}
 	if len(carried) > 0 {
 		in := c.store(carried)
 		in.lines = uint32(c.wholeLines(carried))

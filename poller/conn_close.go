@@ -197,7 +197,7 @@ func (c *Conn) isTold() bool { return c.canRead || c.canWrite }
 
 // isSilent reports whether the peer is read, and has nothing to read.
 func (c *Conn) isSilent() bool {
-	return !c.paused && !(c.canRead && c.read <= readStopping)
+	return !c.paused && c.read != readStopped && !(c.canRead && c.read <= readStopping)
 }
 
 // isIdle reports whether no byte can move in either direction but by the peer.
