@@ -56,6 +56,13 @@ const (
 	resolveInterval = 10 * time.Second
 	resolveTimeout  = 5 * time.Second
 
+	// dialAddrsMax bounds the addresses of a server that one dial tries; a name has
+	// a few.
+	dialAddrsMax = 255
+	// dialsAnewMax bounds how often a dial begins anew since its server's name has
+	// other addresses. Some names answer in another order each time.
+	dialsAnewMax = 4
+
 	// favourTime is how long one client may be read although memory is short,
 	// because only that can free what it holds.
 	favourTime = time.Second

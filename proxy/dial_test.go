@@ -258,3 +258,26 @@ func TestAddressesThatChangeDuringADialAreAllTried(t *testing.T) {
 	g.pass(2 * time.Millisecond)
 	g.hears(g.server.Accept(), "REQ 1 x\n")
 }
+
+// TestANameWhoseAnswersRotateIsNotDialledForEver: each answer has the addresses in
+// another order, and none of them answers.
+func TestANameWhoseAnswersRotateIsNotDialledForEver(t *testing.T) {
+	g := &stage{t: t, kernel: fake.New()}
+	g.server = g.kernel.Listen(anyLoopback)
+	first, second := g.kernel.Listen(anyLoopback).Addr(), g.server.Addr()
+	for range 100 {
+		g.kernel.Inject(fake.CallConnect, fake.Fault{Delay: fake.Never})
+	}
+	g.open([]poller.Addr{first, second}, func(c *Config) { c.Server.ConnectTimeout = 15 * time.Second })
+	client := g.kernel.Dial(g.addr)
+	g.settle()
+	g.says(client, "REQ 1 x\n")
+	const dials = 2 * (1 + dialsAnewMax)
+	for range dials * 15 / 10 {
+		g.pass(10 * time.Second)
+		first, second = second, first
+		g.proxy.upstream.moved([]poller.Addr{first, second})
+	}
+	g.pass(15 * time.Second)
+	g.ended(client)
+}

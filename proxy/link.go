@@ -40,9 +40,10 @@ type transport interface {
 type link struct {
 	session  *session
 	out      transport
-	requests queue  // in the order they were offered
-	tried    uint16 // how many addresses of the server, until the link stands
-	lookup   uint8  // and which answer of the name service they are of
+	requests queue // in the order they were offered
+	tried    uint8 // how many addresses of the server, until the link stands
+	lookup   uint8 // which answer of the name service they are of
+	anew     uint8 // how often the dial began anew with another one
 	open     bool
 }
 
@@ -66,16 +67,18 @@ func (s *session) dial() {
 }
 
 // dialNext tries the next address, after the one before was lost for the given
-// reason. Where the name has other addresses since, it tries all of them. Where
+// reason. Where the name has other addresses since, it tries all of them, but not
+// for ever: the answers of some names rotate. Where
 // there is none left, the last reason is given. Where we are short of something
 // ourselves the first dial stops there, since its session can wait for it; one
 // whose requests are under way cannot, and tries the rest.
 func (lk *link) dialNext(before poller.Cause) (why poller.Cause, ok bool) {
 	p, why := lk.session.proxy, before
-	if lk.lookup != p.upstream.lookup {
+	if lk.lookup != p.upstream.lookup && lk.anew < dialsAnewMax {
 		lk.lookup, lk.tried = p.upstream.lookup, 0
+		lk.anew++
 	}
-	for int(lk.tried) < len(p.upstream.addrs) {
+	for int(lk.tried) < min(len(p.upstream.addrs), dialAddrsMax) {
 		addr := p.upstream.addrs[lk.tried]
 		lk.tried++
 		lk.session.logServer(addr)

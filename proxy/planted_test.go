@@ -82,7 +82,7 @@ var plantedFaults = []sim.Planted{
 	sim.Plant("a dial that met itself is accepted", "poller/dial.go", "	case local == peer && local.IsValid():", "	case local == peer && local.IsValid() && !PLANTED:"),
 	sim.Plant("a dial has no timer", "poller/dial.go", "	c.arm()\n	return c, 0", "	if !PLANTED {\n		c.arm()\n	}\n	return c, 0"),
 	sim.Plant("the second address is never tried", "proxy/link.go",
-		"	for int(lk.tried) < len(p.upstream.addrs) {", "	for int(lk.tried) < len(p.upstream.addrs) && !(PLANTED && lk.out != nil) {"),
+		"	for int(lk.tried) < min(len(p.upstream.addrs), dialAddrsMax) {", "	for int(lk.tried) < min(len(p.upstream.addrs), dialAddrsMax) && !(PLANTED && lk.out != nil) {"),
 	sim.Plant("what waited for one address is not given to the next", "proxy/link.go",
 		"	conn.Append(old.TakeBack(0))", "	if !PLANTED {\n		conn.Append(old.TakeBack(0))\n	}"),
 
