@@ -49,6 +49,9 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o *options, code int
 	if !f.Given("max-output") {
 		o.maxOutput = max(o.maxOutput, o.maxLine)
 	}
+	if o.logRequests == "" && f.Given("log-requests") {
+		return nil, f.Refuse("log-requests", "needs a file, or - for standard output"), true
+	}
 	if o.maxOutput < o.maxLine {
 		return nil, f.Refuse("max-output", "must be at least -max-line, so that a line fits"), true
 	}

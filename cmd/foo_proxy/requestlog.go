@@ -49,11 +49,8 @@ func (o *options) newProxy(sys poller.Sys, log *zap.Logger) (loop.Service, error
 	return s, nil
 }
 
-// Run serves, and writes the log's last lines.
-func (p *loggingProxy) Run() error {
-	defer p.log.Stop()
-	return p.Proxy.Run()
-}
+// Stop implements loop.Logging.
+func (p *loggingProxy) Stop() { p.log.Stop() }
 
 // Reopen implements loop.Logging.
 func (p *loggingProxy) Reopen() { p.log.Reopen() }

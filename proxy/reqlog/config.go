@@ -37,6 +37,8 @@ const (
 	// writeWait bounds one write to a fifo whose reader does not read, so that a
 	// request to reopen the file is heard.
 	writeWait = time.Second
+	// slowWait bounds one write to a fifo whose reader reads, but slowly.
+	slowWait = 10 * time.Second
 	// complaintInterval bounds the complaints about a ring that is full.
 	complaintInterval = time.Second
 

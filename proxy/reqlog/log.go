@@ -142,6 +142,9 @@ func (l *Log) Stop() {
 	select {
 	case <-l.done:
 	case <-timer.C:
-		l.config.Log.Warn("the request log is not read, its last lines are not written", zap.String("file", l.config.Path))
+		left := l.ring.shown.Load() - l.ring.head.Load() // and a batch at most, in the writer's hands
+		l.dropped.Add(left)
+		l.config.Log.Warn("the request log is not read, its last lines are not written", zap.String("file", l.config.Path),
+			zap.Uint64("lines_left", left), zap.Uint64("lines_dropped", l.Dropped()))
 	}
 }

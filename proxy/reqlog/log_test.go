@@ -345,3 +345,49 @@ func TestARotationLosesNothing(t *testing.T) {
 		t.Errorf("%d lines of %d, %d dropped", len(lines), rotations*each, l.Dropped())
 	}
 }
+
+// slowTarget takes every byte, and its time.
+type slowTarget struct{ writes chan struct{} }
+
+func (s slowTarget) Write(p []byte) (int, error)    { s.writes <- struct{}{}; return len(p), nil }
+func (slowTarget) Close() error                     { return nil }
+func (slowTarget) SetWriteDeadline(time.Time) error { return nil }
+
+// TestAWriterThatIsTooSlowStillHears: its ring is never empty.
+func TestAWriterThatIsTooSlowStillHears(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	slow := slowTarget{make(chan struct{})}
+	opened := make(chan struct{}, 1)
+	out := &output{path: "x", file: slow, open: func() (target, error) {
+		opened <- struct{}{}
+		return slow, nil
+	}}
+	l := start(Config{Path: "x", Log: zap.New(core)}, out, 1<<10)
+	flood := func() {
+		for range 2 << 10 {
+			l.Request(1, &Peers{Conn: 1}, &Request{Seq: 1, End: Answered})
+		}
+		l.EndTurn()
+	}
+	flood()
+	l.Reopen()
+	for heard := false; !heard; {
+		flood()
+		select {
+		case <-slow.writes:
+		case <-opened:
+			heard = true
+		case <-time.After(10 * time.Second):
+			t.Fatal("it does not open its file anew")
+		}
+	}
+	go func() {
+		for range slow.writes {
+		}
+	}()
+	l.Stop()
+	close(slow.writes)
+	if logs.FilterMessageSnippet("written too slowly").Len() == 0 {
+		t.Error("nothing is said of the lines that were dropped")
+	}
+}

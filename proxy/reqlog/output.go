@@ -57,7 +57,7 @@ func openOutput(path string) (*output, error) {
 // openFile opens a file to append to it, behind a whole line. It does not wait
 // for the reader of a fifo.
 func openFile(path string) (target, error) {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, fileMode)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK|syscall.O_NOCTTY, fileMode)
 	if errors.Is(err, syscall.ENXIO) {
 		return nil, errNoReader
 	}
@@ -188,14 +188,19 @@ func (o *output) payRest() error {
 }
 
 // put writes to the file. Only a fifo and the like have deadlines; the disk is
-// waited for.
-func (o *output) put(p []byte) (int, error) {
-	err := o.file.SetWriteDeadline(time.Now().Add(writeWait))
-	if err != nil && !errors.Is(err, os.ErrNoDeadline) {
-		return 0, reason(err)
+// waited for. A reader that takes something in time is slow, not gone.
+func (o *output) put(p []byte) (n int, err error) {
+	for end := time.Now().Add(slowWait); ; {
+		err = o.file.SetWriteDeadline(time.Now().Add(writeWait))
+		if err != nil && !errors.Is(err, os.ErrNoDeadline) {
+			return n, reason(err)
+		}
+		k, err := o.file.Write(p[n:])
+		n += k
+		if k == 0 || !errors.Is(err, os.ErrDeadlineExceeded) || time.Now().After(end) {
+			return n, reason(err)
+		}
 	}
-	n, err := o.file.Write(p)
-	return n, reason(err)
 }
 
 // writeOther writes somebody else's line to the same stream.

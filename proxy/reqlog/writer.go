@@ -89,6 +89,12 @@ func (w *writer) writeAll() (any bool) {
 			continue
 		}
 		w.writeBatch(waiting)
+		w.tellOfFullRing() // a writer that is too slow never finds the ring empty
+		select {
+		case <-w.log.reopen:
+			w.reopen()
+		default:
+		}
 	}
 }
 
@@ -165,6 +171,8 @@ func (w *writer) finish() {
 	log, file := w.log.config.Log, zap.String("file", w.log.config.Path)
 	w.tryAt = time.Time{}
 	w.writeAll()
+	w.toldAt = time.Time{}
+	w.tellOfFullRing()
 	lost, err := w.log.out.close()
 	w.drop(lost)
 	if err != nil {

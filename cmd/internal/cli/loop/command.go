@@ -39,6 +39,8 @@ type Service interface {
 
 // Logging is a Service that has a log of its own beside the command's.
 type Logging interface {
+	// Stop writes the last lines, after all else. It may wait a second.
+	Stop()
 	// Reopen opens its file anew, for a SIGHUP. It must not wait.
 	Reopen()
 	// Stdout is the way to standard output, which the log may share: no line
@@ -86,6 +88,9 @@ func (c Command) serve(log *cli.Log) (err error) {
 	service, err := c.Make(kernel, log.Logger())
 	if err != nil {
 		return err
+	}
+	if l, ok := service.(Logging); ok {
+		defer l.Stop()
 	}
 	address, err := c.listen(service)
 	if err != nil {
