@@ -346,17 +346,21 @@ func TestARotationLosesNothing(t *testing.T) {
 	}
 }
 
-// slowTarget takes every byte, and its time.
-type slowTarget struct{ writes chan struct{} }
+// slowTarget takes every byte, one write at a time and only when it is let.
+type slowTarget struct{ began, let chan struct{} }
 
-func (s slowTarget) Write(p []byte) (int, error)    { s.writes <- struct{}{}; return len(p), nil }
+func (s slowTarget) Write(p []byte) (int, error) {
+	s.began <- struct{}{}
+	<-s.let
+	return len(p), nil
+}
 func (slowTarget) Close() error                     { return nil }
 func (slowTarget) SetWriteDeadline(time.Time) error { return nil }
 
 // TestAWriterThatIsTooSlowStillHears: its ring is never empty.
 func TestAWriterThatIsTooSlowStillHears(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
-	slow := slowTarget{make(chan struct{})}
+	slow := slowTarget{make(chan struct{}), make(chan struct{})}
 	opened := make(chan struct{}, 1)
 	out := &output{path: "x", file: slow, open: func() (target, error) {
 		opened <- struct{}{}
@@ -370,24 +374,28 @@ func TestAWriterThatIsTooSlowStillHears(t *testing.T) {
 		l.EndTurn()
 	}
 	flood()
+	<-slow.began
+	flood()
 	l.Reopen()
-	for heard := false; !heard; {
-		flood()
-		select {
-		case <-slow.writes:
-		case <-opened:
-			heard = true
-		case <-time.After(10 * time.Second):
+	for writes, heard := 0, false; !heard; writes++ {
+		if writes == 100 {
 			t.Fatal("it does not open its file anew")
 		}
-	}
-	go func() {
-		for range slow.writes {
+		slow.let <- struct{}{}
+		select {
+		case <-slow.began:
+			flood()
+		case <-opened:
+			heard = true
 		}
-	}()
-	l.Stop()
-	close(slow.writes)
+	}
 	if logs.FilterMessageSnippet("written too slowly").Len() == 0 {
 		t.Error("nothing is said of the lines that were dropped")
 	}
+	close(slow.let)
+	go func() {
+		for range slow.began {
+		}
+	}()
+	l.Stop()
 }
