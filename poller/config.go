@@ -147,6 +147,9 @@ type ConnConfig struct {
 	// delivered any more; wrong for servers, whose last replies may still wait
 	// in the kernel.
 	AbandonOnReset bool
+	// KeepUnsent keeps output that the peer does not take any more, so that it can
+	// be taken back and go to somebody else. Otherwise it is dropped.
+	KeepUnsent bool
 	// ReadToEAGAIN never takes a short read for "drained".
 	ReadToEAGAIN bool
 }

@@ -89,7 +89,7 @@ const (
 	writeOn        writeState = iota
 	writeFinishing            // FIN follows the output that waits
 	writeShut                 // FIN is sent
-	writeFailed               // the peer takes no more; output is dropped
+	writeFailed               // the peer takes no more; output is dropped, or kept for TakeBack
 )
 
 // CauseKind says why a connection ended.
@@ -278,7 +278,7 @@ func (c *Conn) unread() bool {
 }
 
 func (c *Conn) canFlush() bool {
-	return c.canWrite && (c.out.size() > 0 || c.write == writeFinishing)
+	return c.canWrite && (c.out.size() > 0 && c.write != writeFailed || c.write == writeFinishing)
 }
 
 func (c *Conn) inQueue() *bool { return &c.queued }

@@ -94,6 +94,15 @@ func (c *Conn) Held() int {
 // Ended reports whether the peer has ended its side.
 func (c *Conn) Ended() bool { return c.read == readEnded }
 
+// WasReset reports whether the peer has ended both sides at once, or the network
+// has; a peer that has merely said everything has not.
+
+func (c *Conn) WasReset() bool { return c.reset }
+
+// HasUnread reports whether the peer may have sent something that the handler has
+// not seen: nobody is to be called late then.
+func (c *Conn) HasUnread() bool { return !c.isSilent() || c.in.whole() > 0 }
+
 // readLines hands over what is kept, then reads until the kernel has no more,
 // the handler has no room, or the turn's budget is used.
 func (c *Conn) readLines() {
@@ -149,6 +158,7 @@ func (c *Conn) readOnce(most int) int {
 		c.canRead = false
 		return 0
 	case e != 0:
+		c.reset = true
 		c.finishReading(readEnded)
 		c.fail(e)
 		return 0

@@ -11,12 +11,16 @@ package poller
 // connection that cannot be written any more is dropped. What is appended to
 // one that died in this turn can still be taken back in OnClose.
 func (c *Conn) Append(p []byte) {
+	if len(p) == 0 {
+		return // nothing begins to wait
+	}
+	if c.keepsUnsent() {
+		c.out.append(&c.loop.pool, p)
+		return
+	}
 	if c.write != writeOn || c.state == stateClosing || c.state == stateFreed {
 		c.written += uint64(len(p))
 		return
-	}
-	if len(p) == 0 {
-		return // nothing begins to wait
 	}
 	if c.out.size() == 0 {
 		c.stuck = c.loop.now
@@ -26,6 +30,12 @@ func (c *Conn) Append(p []byte) {
 	}
 	c.out.append(&c.loop.pool, p)
 	c.markDirty()
+}
+
+// keepsUnsent reports whether the peer takes no more, and what it did not take is
+// kept for TakeBack.
+func (c *Conn) keepsUnsent() bool {
+	return c.write == writeFailed && c.config.KeepUnsent && c.state != stateClosing && c.state != stateFreed
 }
 
 func (c *Conn) markDirty() {
@@ -38,7 +48,7 @@ func (c *Conn) markDirty() {
 // Room is how many bytes of output may be appended, in bytes; 0 at or above the
 // high mark. A connection that drops its output has all room.
 func (c *Conn) Room() int {
-	if c.write == writeFailed {
+	if c.write == writeFailed && !c.config.KeepUnsent {
 		return c.config.HighMark
 	}
 	return max(c.config.HighMark-c.out.size(), 0)
@@ -111,7 +121,7 @@ func (c *Conn) flushOutput() {
 		return
 	}
 	for range callsPerServe {
-		if !c.canWrite || c.out.size() == 0 {
+		if !c.canWrite || c.out.size() == 0 || c.write == writeFailed {
 			break
 		}
 		n, e := c.loop.sys.Write(int(c.fd), c.out.bytes())
@@ -166,8 +176,10 @@ func (c *Conn) callOnRoom() {
 // worth reading: after a reset the kernel gives it out once. Only a peer that
 // we do not read, and to whom nothing can be delivered, is given up at once.
 func (c *Conn) failWrite(e Errno) {
-	c.written += uint64(c.out.size())
-	c.out.drop(&c.loop.pool)
+	if !c.config.KeepUnsent || c.state == stateClosing {
+		c.written += uint64(c.out.size())
+		c.out.drop(&c.loop.pool)
+	}
 	c.write, c.errno, c.stuck = writeFailed, uint16(e), 0
 	c.canRead, c.mustDrain, c.reset = true, true, true
 	switch {

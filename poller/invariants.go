@@ -75,6 +75,8 @@ func (c *Conn) check() error {
 		return errors.New("more whole lines are kept than bytes")
 	case fragment != (c.in.began() > 0):
 		return fmt.Errorf("an unfinished line is kept: %t, its time runs: %t", fragment, c.in.began() > 0)
+	case c.keepsUnsent():
+		return nil // what it holds waits for its handler
 	case out > 0 && c.write != writeOn && c.write != writeFinishing:
 		return errors.New("output waits that can never leave")
 	case (out > 0) != (c.stuck > 0):

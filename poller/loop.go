@@ -63,6 +63,7 @@ type Loop struct {
 	turns    uint64
 	beat     atomic.Uint64 // the number of the turn under way; 0 while the loop waits
 	onTurn   func(now int64)
+	onStall  func(stood int64)
 	watching bool
 }
 
@@ -113,6 +114,10 @@ func (l *Loop) DescriptorLimit() int { return l.sys.DescriptorLimit() }
 
 // OnTurn has f called at the end of every turn.
 func (l *Loop) OnTurn(f func(now int64)) { l.onTurn = f }
+
+// OnStall has f called when the loop notices that it stood still, with the time
+// that it missed, in nanoseconds. It is called before the timers that are due.
+func (l *Loop) OnStall(f func(stood int64)) { l.onStall = f }
 
 // Arm has owner called in the timer phase of the first turn at or after when.
 func (l *Loop) Arm(t *Timer, owner Expirer, when int64) { l.timers.arm(t, owner, when) }
@@ -252,6 +257,9 @@ func (l *Loop) forgive() {
 		if c, ok := owner.(*Conn); ok {
 			c.forgive(late + int64(stallMin))
 		}
+	}
+	if l.onStall != nil {
+		l.onStall(late + int64(stallMin))
 	}
 }
 

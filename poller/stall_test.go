@@ -246,3 +246,28 @@ func TestDiscardingIsBoundedOverAllConnections(t *testing.T) {
 		}
 	}
 }
+
+// TestAStallIsTold to whoever has deadlines of his own, once and before his timers.
+func TestAStallIsTold(t *testing.T) {
+	r := newRig(t, idleAndLine(time.Minute))
+	r.client()
+	var stood []int64
+	r.loop.OnStall(func(ns int64) { stood = append(stood, ns) })
+	due := &noted{}
+	var timer poller.Timer
+	r.loop.Arm(&timer, due, r.loop.Now()+int64(time.Second))
+	r.settle()
+	r.kernel.Advance(10 * time.Second)
+	r.settle()
+	if len(stood) != 1 || time.Duration(stood[0]) < 9*time.Second || due.times != 1 {
+		t.Errorf("told of stalls of %v, %d timers expired", stood, due.times)
+	}
+	r.pass(time.Minute / 2)
+	if len(stood) != 1 {
+		t.Errorf("time that passed while the loop waited is called a stall: %v", stood)
+	}
+}
+
+type noted struct{ times int }
+
+func (n *noted) Expire(int64) { n.times++ }

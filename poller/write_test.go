@@ -372,3 +372,28 @@ func TestOutputForOneThatDiedInThisTurnCanBeTakenBack(t *testing.T) {
 		t.Errorf("taken back %q", back)
 	}
 }
+
+// TestWhatAFailedWriteLeavesCanBeTakenBack: who keeps what is unsent may give it to
+// somebody else, also what is appended later.
+func TestWhatAFailedWriteLeavesCanBeTakenBack(t *testing.T) {
+	r := newRig(t, func(r *rig) { r.config.KeepUnsent, r.config.WriteTimeout = true, 1e9 })
+	p, a := r.client()
+	r.kernel.Inject(fake.CallWrite, fake.Fault{Errno: syscall.EPIPE})
+	a.conn.Append([]byte("REQ 1\n"))
+	r.settle()
+	room := a.conn.Room()
+	a.conn.Append([]byte("REQ 2\n"))
+	r.settle()
+	if a.conn.Room() != room-6 || a.conn.Written() != 0 {
+		t.Errorf("room for %d after %d, %d written", a.conn.Room(), room, a.conn.Written())
+	}
+	if got := string(a.conn.TakeBack(0)); got != "REQ 1\nREQ 2\n" {
+		t.Errorf("taken back %q", got)
+	}
+	a.conn.Append([]byte("REQ 3\n"))
+	p.Close()
+	r.settle()
+	if !a.closed() {
+		t.Errorf("it goes on: %s", a.said())
+	}
+}
