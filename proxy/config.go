@@ -88,6 +88,18 @@ const (
 	trimInterval = 10 * time.Second
 )
 
+// How servers are weighed.
+const (
+	// weightLow and weightHigh bound the weight of a server: the strongest gets as
+	// much as 256 of the weakest, and no machine is that strong.
+	weightLow  = 1
+	weightHigh = 256
+	// creditMax bounds what a server may be owed or owe in the turns of round
+	// robin, in weights. While the same servers are up nobody comes near; it is
+	// there so that no odd history of outages makes the number overflow.
+	creditMax = 1 << 30
+)
+
 // Config is what a proxy is made with. It is not changed afterwards.
 type Config struct {
 	// Strict answers lines that are not requests here instead of forwarding
