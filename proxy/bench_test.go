@@ -144,9 +144,7 @@ func BenchmarkOfferAndReply(b *testing.B) {
 		b.Run(fmt.Sprint(outstanding, " outstanding"), func(b *testing.B) {
 			g, client, _ := withoutChecks(b)
 			s := g.proxy.sessions[0]
-			kept := s.link.out
-			s.link.out = &sink{}
-			defer func() { s.link.out = kept }()
+			s.link.conn.FinishWrite() // it drops what is appended from now on
 			asks, replies := batches()
 			for range outstanding/batch - 1 {
 				s.offer(asks, batch)
@@ -156,7 +154,7 @@ func BenchmarkOfferAndReply(b *testing.B) {
 				if _, lines := s.offer(asks, batch); lines != batch {
 					b.Fatalf("%d lines were taken", lines)
 				}
-				if _, lines := s.link.reply(replies, batch); lines != batch {
+				if _, lines := s.reply(replies, batch); lines != batch {
 					b.Fatalf("%d replies were taken", lines)
 				}
 				g.proxy.loop.Turn(g.proxy.loop.Now())
@@ -171,9 +169,7 @@ func BenchmarkOfferAndReply(b *testing.B) {
 func BenchmarkRepliesInReverse(b *testing.B) {
 	g, client, _ := withoutChecks(b)
 	s := g.proxy.sessions[0]
-	kept := s.link.out
-	s.link.out = &sink{}
-	defer func() { s.link.out = kept }()
+	s.link.conn.FinishWrite() // it drops what is appended from now on
 	var asks, replies []byte
 	for i := range DefaultMaxOutstanding {
 		asks = fmt.Appendf(asks, "REQ %d\n", i+1)
@@ -183,7 +179,7 @@ func BenchmarkRepliesInReverse(b *testing.B) {
 	for b.Loop() {
 		s.offer(asks, DefaultMaxOutstanding)
 		for at := 0; at < len(replies); { // the budget of many turns
-			taken, _ := s.link.reply(replies[at:], DefaultMaxOutstanding)
+			taken, _ := s.reply(replies[at:], DefaultMaxOutstanding)
 			at += taken
 		}
 		g.proxy.loop.Turn(g.proxy.loop.Now())

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -56,13 +57,6 @@ const (
 	resolveInterval = 10 * time.Second
 	resolveTimeout  = 5 * time.Second
 
-	// dialAddrsMax bounds the addresses of a server that one dial tries; a name has
-	// a few.
-	dialAddrsMax = 255
-	// dialsAnewMax bounds how often a dial begins anew since its server's name has
-	// other addresses. Some names answer in another order each time.
-	dialsAnewMax = 4
-
 	// favourTime is how long one client may be read although memory is short,
 	// because only that can free what it holds.
 	favourTime = time.Second
@@ -86,6 +80,71 @@ const (
 	spareChunks = 4
 	// trimInterval is how often records' memory beyond that is given back.
 	trimInterval = 10 * time.Second
+)
+
+// How servers are judged.
+const (
+	// DefaultCheckInterval is how often a server is checked, from start to start,
+	// and DefaultCheckTimeout how long a check may take.
+	DefaultCheckInterval = 500 * time.Millisecond
+	DefaultCheckTimeout  = 500 * time.Millisecond
+	// DefaultRequestTimeout is how long a request waits for its reply where there
+	// are several servers.
+	DefaultRequestTimeout = 5 * time.Second
+
+	// checkFall is how many bad checks in a row eject a server, and checkRise how
+	// many good ones bring it back.
+	checkFall = 2
+	checkRise = 2
+	// checkSpread is the share of the interval by which checks move, so that those
+	// of many proxies do not come together.
+	checkSpread = 20
+	// checkReadBytes bounds one read of a check, whose reply is a line.
+	checkReadBytes = 4 << 10
+	// timeoutsInARow is how many requests without a reply, and no reply between,
+	// eject a server.
+	timeoutsInARow = 3
+	// ejectShare: one of so many servers, rounded down, may be out for what its
+	// sessions met alone.
+	ejectShare = 2
+
+	// dialPauseMin and dialPauseMax are how long a server that refuses is not
+	// dialled, doubling from one to the other.
+	dialPauseMin = 100 * time.Millisecond
+	dialPauseMax = time.Second
+	// ejectPauseMin and ejectPauseMax are the same for one that was ejected where
+	// no check can bring it back.
+	ejectPauseMin = time.Second
+	ejectPauseMax = 30 * time.Second
+	// pauseSpread is the share of a pause by which it may be longer.
+	pauseSpread = 5
+
+	// upstreamsMax bounds the servers, names with many addresses included: they
+	// are looked through for each session.
+	upstreamsMax = 1024
+
+	// rebalancePerSecond is the share of all sessions that may move in a second to
+	// servers that have too few, rebalanceInterval how often they do, and
+	// rebalanceAtOnce how many at most.
+	rebalancePerSecond = 0.05
+	rebalanceInterval  = 100 * time.Millisecond
+	rebalanceAtOnce    = 100
+)
+
+// How long requests wait.
+const (
+	// expireInterval is the least time between two looks at the requests of one
+	// session whose time may be over, so that a crowd of them costs little.
+	expireInterval = 5 * time.Millisecond
+	// expireRetry is the same where the client takes no replies.
+	expireRetry = 100 * time.Millisecond
+	// expiredMax bounds the requests of a link that were answered here, and whose
+	// replies may still come. Above it the link is given up.
+	expiredMax = 1024
+	// spareExtrasMax is how many blocks of what few sessions need are kept.
+	spareExtrasMax = 1024
+	// endWordBytesMax is the longest end word, in bytes.
+	endWordBytesMax = 63
 )
 
 // How servers are weighed.
@@ -119,6 +178,27 @@ type Config struct {
 	BusyPoll time.Duration
 	// Drain is how long outstanding requests have after Drain.
 	Drain time.Duration
+	// OnServerClose says what becomes of the clients of a server that ends.
+	OnServerClose ServerClose
+	// EndWords are the Data of requests, in any case, behind whose reply the
+	// server may close: that close is the client's.
+	EndWords []string
+	// Balance is how a session gets its server.
+	Balance Balance
+	// Check is how servers are checked, CheckInterval how often, from start to
+	// start, and CheckTimeout how long a check may take.
+	Check                       Check
+	CheckInterval, CheckTimeout time.Duration
+	// RequestTimeout is how long a request waits for its reply. 0: for ever.
+	RequestTimeout time.Duration
+	// NoServerWait is how long a request waits where no server takes it, with
+	// Failover. 0: it is answered at once.
+	NoServerWait time.Duration
+	// Rebalance gives a server that comes back its share of the sessions again,
+	// with Failover.
+	Rebalance bool
+	// Seed is where the random numbers begin that spread sessions and pauses.
+	Seed uint64
 	// Client and Server are how connections of either side are treated.
 	Client, Server poller.ConnConfig
 	// Socket is what is set on every socket.
@@ -136,6 +216,9 @@ func DefaultConfig() Config {
 		MaxOutstanding: DefaultMaxOutstanding,
 		MaxMemory:      defaultMaxMemory(debug.SetMemoryLimit(-1)),
 		Drain:          DefaultDrain,
+		EndWords:       []string{"QUIT"},
+		CheckInterval:  DefaultCheckInterval,
+		CheckTimeout:   DefaultCheckTimeout,
 		Client:         poller.DefaultConnConfig(),
 		Server:         poller.DefaultConnConfig(),
 		Socket:         poller.DefaultSocketOptions(),
@@ -143,6 +226,7 @@ func DefaultConfig() Config {
 	}
 	c.Client.AbandonOnReset = true
 	c.Server.ConnectTimeout = DefaultConnectTimeout
+	c.Server.KeepUnsent = true
 	return c
 }
 
@@ -157,8 +241,12 @@ func (c *Config) check() error {
 	switch {
 	case c.MaxOutstanding < 1:
 		return errors.New("at least one request must be allowed to be outstanding")
-	case c.MaxConns < 0 || c.MaxMemory < 1 || c.Drain < 0 || c.BusyPoll < 0:
+	case c.MaxConns < 0 || c.MaxMemory < 1 || c.Drain < 0 || c.BusyPoll < 0 || c.RequestTimeout < 0 || c.NoServerWait < 0:
 		return errors.New("limits must be positive")
+	case c.Check != CheckOff && (c.CheckInterval < checkSpread || c.CheckTimeout < 1):
+		return errors.New("checks need an interval and a timeout")
+	case slices.ContainsFunc(c.EndWords, func(w string) bool { return len(w) < 1 || len(w) > endWordBytesMax }):
+		return fmt.Errorf("end words have 1 to %d bytes", endWordBytesMax)
 	}
 	return errors.Join(checkSide("client", &c.Client), checkSide("server", &c.Server))
 }

@@ -189,7 +189,7 @@ func TestANameIsLookedUpOutsideTheLoop(t *testing.T) {
 		t.Errorf("logged: %v", logs)
 	}
 	close(answer)
-	l.until("the name is known", func() bool { return len(l.proxy.upstream.addrs) == 1 })
+	l.until("the name is known", func() bool { return len(l.proxy.upstreams) == 1 && len(l.proxy.upstreams[0].addrs) == 1 })
 	c = dial(t, l.addr)
 	send(t, c, "REQ 1 x\n")
 	receive(t, c, "ACK 1 x\n")
@@ -210,74 +210,75 @@ func TestANameThatDoesNotResolveKeepsItsAddresses(t *testing.T) {
 	receive(t, c, "ACK 1 x\n")
 }
 
-// TestAShortageAfterAConnectThatFailedLeadsToTheNextAddress: the client's request
-// waits in the output of the first dial, so the session cannot wait for what we
-// are short of.
-func TestAShortageAfterAConnectThatFailedLeadsToTheNextAddress(t *testing.T) {
-	for name, addresses := range map[string]int{"the third answers": 3, "there is no third": 2} {
-		t.Run(name, func(t *testing.T) {
-			g := &stage{t: t, kernel: fake.New()}
-			dead, short := g.kernel.Listen(anyLoopback), g.kernel.Listen(anyLoopback)
-			g.server = g.kernel.Listen(anyLoopback)
-			g.kernel.Inject(fake.CallConnect, fake.Fault{Refuse: true, Delay: time.Millisecond}, fake.Fault{Errno: syscall.ENOBUFS})
-			g.open([]poller.Addr{dead.Addr(), short.Addr(), g.server.Addr()}[:addresses])
-			client := g.kernel.Dial(g.addr)
-			g.settle()
-			g.says(client, "REQ 1 x\n")
-			g.pass(2 * time.Millisecond)
-			if g.kernel.Pending(fake.CallConnect) != 0 {
-				t.Fatal("not all addresses were tried")
-			}
-			if addresses == 3 {
-				g.hears(g.server.Accept(), "REQ 1 x\n")
-			} else {
-				g.ended(client)
-				if n := g.logs.FilterMessageSnippet("want of resources").Len(); n != 1 {
-					t.Errorf("the shortage is logged %d times", n)
-				}
-			}
-			if n := g.logs.FilterMessage(unreachable).Len(); n != 0 {
-				t.Error("the server is blamed")
-			}
-		})
+// TestAShortageAfterAConnectThatFailedIsWaitedFor: the client's request waits in the
+// output of the first dial, and goes on when there is what we were short of.
+func TestAShortageAfterAConnectThatFailedIsWaitedFor(t *testing.T) {
+	g := &stage{t: t, kernel: fake.New()}
+	dead := g.kernel.Listen(anyLoopback)
+	g.server = g.kernel.Listen(anyLoopback)
+	g.kernel.Inject(fake.CallConnect, fake.Fault{Refuse: true, Delay: time.Millisecond}, fake.Fault{Errno: syscall.ENOBUFS})
+	g.open([]poller.Addr{dead.Addr(), g.server.Addr()})
+	dead.Close()
+	client := g.kernel.Dial(g.addr)
+	g.settle()
+	g.says(client, "REQ 1 x\n")
+	g.pass(5 * time.Millisecond)
+	if g.kernel.Pending(fake.CallConnect) != 0 {
+		t.Fatal("not all addresses were tried")
+	}
+	g.pass(2 * shortageRetry)
+	server := g.server.Accept()
+	if server == nil {
+		t.Fatal("it is not tried again")
+	}
+	g.hears(server, "REQ 1 x\n")
+	if n := g.logs.FilterMessageSnippet("want of resources").Len(); n != 1 {
+		t.Errorf("the shortage is logged %d times", n)
+	}
+	if n := g.logs.FilterMessage(unreachable).Len(); n != 0 {
+		t.Error("the server is blamed")
 	}
 }
 
-// TestAddressesThatChangeDuringADialAreAllTried: by their places in the list the
-// one that answers would count as tried already.
-func TestAddressesThatChangeDuringADialAreAllTried(t *testing.T) {
+// TestANameThatMeansAnotherAddressDuringADial: what waits goes there.
+func TestANameThatMeansAnotherAddressDuringADial(t *testing.T) {
 	g := &stage{t: t, kernel: fake.New()}
 	dead := g.kernel.Listen(anyLoopback)
 	g.server = g.kernel.Listen(anyLoopback)
 	g.kernel.Inject(fake.CallConnect, fake.Fault{Refuse: true, Delay: time.Millisecond})
-	g.open([]poller.Addr{dead.Addr(), g.server.Addr()})
+	g.openServers([]Server{named(dead.Addr())})
 	client := g.kernel.Dial(g.addr)
 	g.settle()
 	g.says(client, "REQ 1 x\n")
-	g.proxy.upstream.moved([]poller.Addr{g.server.Addr(), dead.Addr()})
+	g.proxy.setAddrs(0, []poller.Addr{g.server.Addr()})
 	g.pass(2 * time.Millisecond)
 	g.hears(g.server.Accept(), "REQ 1 x\n")
+	if n := len(g.proxy.upstreams); n != 1 {
+		t.Errorf("%d servers are known", n)
+	}
 }
 
-// TestANameWhoseAnswersRotateIsNotDialledForEver: each answer has the addresses in
-// another order, and none of them answers.
-func TestANameWhoseAnswersRotateIsNotDialledForEver(t *testing.T) {
+// named is a server whose name means these addresses.
+func named(addrs ...poller.Addr) Server {
+	return Server{Name: "a.name:1", Addrs: addrs, Resolve: func(context.Context) ([]poller.Addr, error) { return addrs, nil }}
+}
+
+// TestEveryServerIsTriedOnce before a client is closed.
+func TestEveryServerIsTriedOnce(t *testing.T) {
 	g := &stage{t: t, kernel: fake.New()}
-	g.server = g.kernel.Listen(anyLoopback)
-	first, second := g.kernel.Listen(anyLoopback).Addr(), g.server.Addr()
-	for range 100 {
-		g.kernel.Inject(fake.CallConnect, fake.Fault{Delay: fake.Never})
+	const servers = 5
+	var addrs []poller.Addr
+	for range servers {
+		addrs = append(addrs, g.kernel.Listen(anyLoopback).Addr())
+		g.kernel.Inject(fake.CallConnect, fake.Fault{Refuse: true, Delay: time.Millisecond})
 	}
-	g.open([]poller.Addr{first, second}, func(c *Config) { c.Server.ConnectTimeout = 15 * time.Second })
+	g.openServers([]Server{named(addrs...)})
 	client := g.kernel.Dial(g.addr)
 	g.settle()
 	g.says(client, "REQ 1 x\n")
-	const dials = 2 * (1 + dialsAnewMax)
-	for range dials * 15 / 10 {
-		g.pass(10 * time.Second)
-		first, second = second, first
-		g.proxy.upstream.moved([]poller.Addr{first, second})
-	}
-	g.pass(15 * time.Second)
+	g.pass(servers * 2 * time.Millisecond)
 	g.ended(client)
+	if n := g.kernel.Pending(fake.CallConnect); n != 0 {
+		t.Errorf("%d servers were not tried", n)
+	}
 }

@@ -35,12 +35,29 @@ func (p *Proxy) beginDrain() {
 	p.drain.stopAt = now + most
 	p.loop.Arm(&p.drain.timer, (*drainTimer)(p), now+int64(float64(most)*drainForce))
 	p.log.Info("draining", zap.Int("connections", len(p.sessions)), zap.Int("outstanding", p.records.live), zap.Duration("most", p.config.Drain))
+	for _, u := range p.upstreams {
+		u.stopChecks()
+	}
 	for _, l := range p.listeners {
 		l.Drain()
 	}
 	for _, s := range p.sessions {
 		s.drain()
 	}
+}
+
+// postponeDrain gives a drain the time that the loop stood still.
+func (p *Proxy) postponeDrain(ns int64) {
+	if !p.drain.begun {
+		return
+	}
+	now := p.loop.Now()
+	p.drain.stopAt += ns
+	due := p.drain.stopAt
+	if !p.drain.forced {
+		due = p.drain.stopAt - int64(float64(p.config.Drain)*(1-drainForce))
+	}
+	p.loop.Arm(&p.drain.timer, (*drainTimer)(p), max(due, now+1))
 }
 
 // endDrain stops the loop when nobody is left, or when the time is over.
@@ -90,8 +107,8 @@ func (s *session) drain() {
 // forwarded whose replies nobody waits for here, only the server knows when it
 // has said everything, so it is told that no more comes.
 func (s *session) finishDrain() {
-	if s.recordless && s.link != nil {
-		s.link.out.FinishWrite()
+	if s.link.recordless {
+		s.link.conn.FinishWrite()
 		return
 	}
 	s.because(reqlog.Drained, 0)

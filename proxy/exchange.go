@@ -6,8 +6,11 @@
 //	client ─► offer ─► record on both queues ─► link's output ─► server
 //	client ◄─ reply ◄─ record off both queues ◄─ its Seq ◄───── server
 //	             ▲
-//	             └── a NAK made here is a record of the client's queue only: it
-//	                 becomes bytes when all before it are answered
+//	             └── a NAK made here takes the place of its request: it becomes
+//	                 bytes when all before it are answered (answer.go)
+//
+// A link that began with its session carries bytes as they are; a later one
+// carries requests with numbers of its own, and replies get their client's back.
 //
 // A line from a client:
 //
@@ -16,10 +19,13 @@
 //	REQ, Data not UTF-8 or NUL    the same, counted         NAK <seq>, not forwarded
 //	anything else                 forwarded, counted        NAK 0, not forwarded
 //
-// A line from a server is always forwarded:
+// A line from a server is forwarded, but for late replies:
 //
 //	ACK, NAK with a record        the oldest of that Seq is answered
-//	ACK, NAK without one          counted as a stray
+//	ACK, NAK whose request was    swallowed, counted as late
+//	answered here
+//	ACK, NAK without a record     counted as a stray; with numbers of the link:
+//	                              swallowed, counted as late
 //	NAK 0                         counted as such
 //	anything else                 counted as invalid
 
@@ -28,8 +34,6 @@ package proxy
 import (
 	"bytes"
 
-	"fooproxy/foo"
-	"fooproxy/proxy/reqlog"
 	"fooproxy/stats"
 )
 
@@ -72,193 +76,6 @@ func (g *segment) flush(at, after int) {
 	g.from = after
 }
 
-// offer takes lines of the client from the front of run, at most maxLines, as
-// far as the link has room and the client may have requests outstanding.
-func (s *session) offer(run []byte, maxLines int) (taken, lines int) {
-	lk := s.link
-	g := newSegment(run, lk.out)
-	base := lk.out.Appended()
-	for lines < maxLines && taken < len(run) && s.mayAsk() {
-		n := g.line(taken)
-		if !g.fits(taken, taken+n) {
-			lk.out.WantRoom(n)
-			break
-		}
-		if !s.takeLine(run[taken:taken+n-1], base+uint64(taken+n)) {
-			g.flush(taken, taken+n)
-			base -= uint64(n) // the link's stream has no such line
-		}
-		taken += n
-		lines++
-	}
-	g.flush(taken, taken)
-	s.answerHere()
-	return taken, lines
-}
-
-// mayAsk reports whether the client may have one more request outstanding. NAKs
-// whose turn has come make room first: no reply would come and do it later.
-func (s *session) mayAsk() bool {
-	if int(s.requests.count) >= s.proxy.config.MaxOutstanding {
-		s.answerHere()
-	}
-	return int(s.requests.count) < s.proxy.config.MaxOutstanding
-}
-
-// takeLine judges a client's line, without its LF, that would end at end of the
-// link's stream. It reports whether the line is to be forwarded.
-func (s *session) takeLine(line []byte, end uint64) (forward bool) {
-	p := s.proxy
-	m, err := foo.Parse(line)
-	if err == nil && m.Type != foo.REQ || err == foo.ErrNakZero {
-		err = errNotRequest
-	}
-	if err != nil {
-		p.stats.Add(stats.LinesInvalid, 1)
-		if p.config.Strict {
-			s.refuse(0, nakOf(err))
-			return false
-		}
-		s.recordless = true
-		return true
-	}
-	p.stats.Add(stats.MsgReq, 1)
-	s.noteSeq(m.Seq)
-	if err := foo.CheckData(m.Data); err != nil {
-		p.stats.Add(stats.DataInvalid, 1)
-		if p.config.Strict {
-			s.refuse(m.Seq, nakOf(err))
-			s.noteLength(s.requests.tail, len(line)+1)
-			return false
-		}
-	}
-	id := p.records.take()
-	*p.records.at(id) = record{seq: m.Seq, linkSeq: m.Seq, arrived: p.loop.Now(), end: end, session: s.id, state: recordSent}
-	p.records.push(&s.requests, clientOrder, id)
-	p.records.push(&s.link.requests, linkOrder, id)
-	s.noteLength(id, len(line)+1)
-	return true
-}
-
-func (s *session) noteSeq(seq uint64) {
-	switch s.seqs.see(seq) {
-	case seqDuplicate:
-		s.proxy.stats.Add(stats.Duplicates, 1)
-	case seqOutOfOrder:
-		s.proxy.stats.Add(stats.OutOfOrder, 1)
-	}
-}
-
-// refuse makes a record of a NAK whose place is behind everything outstanding.
-func (s *session) refuse(seq uint64, n nak) {
-	p := s.proxy
-	id := p.records.take()
-	*p.records.at(id) = record{seq: seq, arrived: p.loop.Now(), session: s.id, state: recordAnswered, nak: n}
-	p.records.push(&s.requests, clientOrder, id)
-}
-
-// answerHere turns the NAKs made here into bytes whose turn it is, as far as the
-// client's output has room.
-func (s *session) answerHere() {
-	p := s.proxy
-	for s.requests.head != 0 && s.state <= sessionFinishing {
-		id := s.requests.head
-		r := p.records.at(id)
-		if r.state != recordAnswered {
-			return
-		}
-		if !s.client.Fits(nakBytesMax) {
-			s.client.WantRoom(nakBytesMax)
-			return
-		}
-		var space [nakBytesMax]byte
-		line := appendNak(space[:0], r.seq, r.nak)
-		s.toClient(line)
-		p.stats.Add(stats.MsgNak, 1)
-		p.stats.Add(stats.NaksLocal, 1)
-		if r.seq != 0 {
-			p.stats.Add(stats.Answered, 1)
-			p.stats.Latency(p.loop.Now() - r.arrived)
-			s.logRefused(id, len(line))
-		} else {
-			p.stats.Add(stats.NakZero, 1)
-		}
-		closes := r.nak == nakLineTooLong
-		p.records.remove(&s.requests, clientOrder, id)
-		p.records.put(id)
-		if closes {
-			s.because(reqlog.LineTooLong, 0)
-			s.end()
-		}
-	}
-}
-
-// reply takes lines of the server from the front of run, at most maxLines, as
-// far as the client has room.
-func (lk *link) reply(run []byte, maxLines int) (taken, lines int) {
-	s := lk.session
-	g := newSegment(run, clientOutput{s})
-	for lines < maxLines && taken < len(run) && s.state <= sessionFinishing && !s.owesNak() {
-		n := g.line(taken)
-		if !g.fits(taken, taken+n) {
-			s.client.WantRoom(n)
-			break
-		}
-		lines += lk.takeReply(run[taken : taken+n-1])
-		taken += n
-		if s.owesNak() {
-			g.flush(taken, taken)
-			s.answerHere()
-			g.room = s.client.Room()
-		}
-	}
-	g.flush(taken, taken)
-	s.answered()
-	return taken, lines
-}
-
-// owesNak reports whether a NAK made here is next. Nothing may pass it.
-func (s *session) owesNak() bool {
-	return s.requests.head != 0 && s.proxy.records.at(s.requests.head).state == recordAnswered
-}
-
-// takeReply counts a server's line, without its LF, and answers its request. It
-// gives what that costs of the turn's budget, in lines: a server that answers
-// out of order, or nobody, has its replies looked for among all that wait.
-func (lk *link) takeReply(line []byte) (cost int) {
-	p := lk.session.proxy
-	m, err := foo.Parse(line)
-	switch {
-	case err == foo.ErrNakZero:
-		p.stats.Add(stats.MsgNak, 1)
-		p.stats.Add(stats.NakZero, 1)
-		return 1
-	case err != nil || m.Type == foo.REQ:
-		p.stats.Add(stats.LinesInvalid, 1)
-		return 1
-	case m.Type == foo.ACK:
-		p.stats.Add(stats.MsgAck, 1)
-	default:
-		p.stats.Add(stats.MsgNak, 1)
-	}
-	id, passed := p.records.find(&lk.requests, m.Seq)
-	cost = 1 + passed/recordsPerLine
-	if id == 0 {
-		p.stats.Add(stats.Strays, 1)
-		return cost
-	}
-	r := p.records.at(id)
-	p.stats.Add(stats.Answered, 1)
-	p.stats.Latency(p.loop.Now() - r.arrived)
-	lk.session.logAnswered(id, m.Type, len(line)+1)
-	if !p.records.remove(&lk.requests, linkOrder, id) {
-		p.stats.Add(stats.OutOfOrder, 1)
-	}
-	p.records.remove(&lk.session.requests, clientOrder, id)
-	p.records.put(id)
-	return cost
-}
-
 // detach lets go what is outstanding: the server is gone, or the client is.
 func (s *session) detach() {
 	p := s.proxy
@@ -269,10 +86,28 @@ func (s *session) detach() {
 			p.stats.Add(stats.Abandoned, 1)
 			s.logAbandoned(id)
 		}
-		if r.state == recordSent {
-			p.records.remove(&s.link.requests, linkOrder, id)
-		}
 		p.records.remove(&s.requests, clientOrder, id)
-		p.records.put(id)
+		switch {
+		case r.isSent() || r.state == recordExpired:
+			r.state = recordAbandoned // its link's queue has it
+		default:
+			p.records.put(id)
+		}
 	}
+	s.forgetLink()
+	s.less()
+}
+
+// forgetLink frees what the link's queue holds of a session that has ended.
+func (s *session) forgetLink() {
+	p, lk := s.proxy, &s.link
+	if lk.upstream != nil {
+		lk.upstream.load.outstanding -= lk.requests.count
+	}
+	for id := lk.requests.head; id != 0; {
+		next := p.records.at(id).nextLink
+		p.records.put(id)
+		id = next
+	}
+	lk.requests = queue{}
 }

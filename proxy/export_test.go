@@ -5,17 +5,18 @@
 package proxy
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 
-	"fooproxy/poller"
 	"fooproxy/stats"
 )
 
 // checkInvariants names the first thing that is wrong. It belongs to the loop's
 // goroutine, between two turns.
 func (p *Proxy) checkInvariants() error {
-	live, open := 0, 0
+	live, open, queued := 0, 0, 0
 	for i, s := range p.sessions {
 		if int(s.place) != i || s.proxy != p {
 			return fmt.Errorf("session %d stands at %d of the list and believes to stand at %d", s.id, i, s.place)
@@ -23,7 +24,8 @@ func (p *Proxy) checkInvariants() error {
 		if err := s.checkInvariants(); err != nil {
 			return fmt.Errorf("session %d: %w", s.id, err)
 		}
-		live += int(s.requests.count)
+		live += int(s.requests.count) + s.abandoned()
+		queued += s.queuedBytes()
 		if s.state != sessionOver {
 			open++
 		}
@@ -33,9 +35,9 @@ func (p *Proxy) checkInvariants() error {
 			return fmt.Errorf("session %d is on the list of the starved in state %d, starved %v", s.id, s.state, s.starved)
 		}
 	}
-	for _, s := range p.undialled {
-		if s.link != nil || s.state > sessionFinishing || !slices.Contains(p.sessions, s) {
-			return fmt.Errorf("session %d is on the list of the undialled in state %d, its link is %v", s.id, s.state, s.link)
+	for _, s := range p.waiting {
+		if !s.waits || s.link.conn != nil || s.state > sessionFinishing || !slices.Contains(p.sessions, s) {
+			return fmt.Errorf("session %d is on the list of those that wait in state %d, waits %v", s.id, s.state, s.waits)
 		}
 	}
 	if s := p.favoured; s != nil && (s.state > sessionFinishing || !slices.Contains(p.sessions, s)) {
@@ -44,53 +46,112 @@ func (p *Proxy) checkInvariants() error {
 	if live != p.records.live {
 		return fmt.Errorf("%d records are on queues, %d are in use", live, p.records.live)
 	}
-	if err := p.records.checkInvariants(); err != nil {
+	if queued != p.queued {
+		return fmt.Errorf("%d bytes are queued, %d are counted", queued, p.queued)
+	}
+	if err := errors.Join(p.records.checkInvariants(), p.checkUpstreams()); err != nil {
 		return err
 	}
 	return p.checkCounters(open)
 }
 
 func (s *session) checkInvariants() error {
-	if s.starved != slices.Contains(s.proxy.starved, s) {
-		return fmt.Errorf("starved is %v, the list says otherwise", s.starved)
+	if s.starved != slices.Contains(s.proxy.starved, s) || s.waits != slices.Contains(s.proxy.waiting, s) {
+		return fmt.Errorf("starved is %v and waits %v, the lists say otherwise", s.starved, s.waits)
 	}
-	sent := int32(0)
+	owed, lines := int32(0), 0
 	err := s.proxy.records.walk(&s.requests, clientOrder, func(r *record) error {
 		switch {
 		case r.session != s.id:
 			return fmt.Errorf("holds a request of session %d", r.session)
-		case r.state == recordSent:
-			sent++
+		case r.isSent():
+			owed++
+		case r.state == recordExpired && r.nak != 0:
+			owed++
+		case r.state == recordQueued:
+			lines++
 		case r.state != recordAnswered || r.nak == 0:
 			return fmt.Errorf("holds a record in state %d with nak %d", r.state, r.nak)
 		}
 		return nil
 	})
+	queued := 0
+	if s.extra != nil {
+		queued = bytes.Count(s.extra.lines, []byte{'\n'})
+	}
 	switch {
 	case err != nil:
 		return err
-	case s.state >= sessionEnding && s.requests.count != 0:
+	case lines != queued:
+		return fmt.Errorf("%d requests are queued, and %d lines", lines, queued)
+	case s.state >= sessionEnding && (s.requests.count != 0 || s.extra != nil):
 		return fmt.Errorf("state %d with %d requests", s.state, s.requests.count)
-	case s.link == nil && s.state < sessionEnding && !slices.Contains(s.proxy.undialled, s):
+	case (s.link.conn == nil) != (s.link.upstream == nil), (s.link.conn == nil) != (s.link.state == linkNone):
+		return fmt.Errorf("its link is in state %d with connection %v and server %v", s.link.state, s.link.conn, s.link.upstream)
+	case s.link.conn == nil && s.link.requests.count != 0:
+		return fmt.Errorf("%d requests are on no link", s.link.requests.count)
+	case s.link.conn == nil && s.state < sessionEnding && !s.waits && !s.proxy.failsOver():
 		return fmt.Errorf("state %d without a link", s.state)
-	case s.link == nil:
+	case s.link.state == linkLeaving && s.owed() == 0 && s.state <= sessionFinishing:
+		return errors.New("it could leave its server, and does not")
+	case s.link.conn == nil:
 		return nil
-	case s.link.session != s:
-		return fmt.Errorf("its link belongs to session %d", s.link.session.id)
-	case s.link.requests.count != sent:
-		return fmt.Errorf("%d requests were sent, the link waits for %d", sent, s.link.requests.count)
+	case s.link.requests.count != owed+int32(s.abandoned()):
+		return fmt.Errorf("the link waits for %d requests, not for %d", s.link.requests.count, owed+int32(s.abandoned()))
 	}
-	before := uint64(0)
-	return s.proxy.records.walk(&s.link.requests, linkOrder, func(r *record) error {
-		if r.state != recordSent || r.session != s.id {
-			return fmt.Errorf("its link holds a record of session %d in state %d", r.session, r.state)
+	return s.checkLink()
+}
+
+// abandoned is how many records are on the link alone.
+func (s *session) abandoned() (n int) {
+	for id := s.link.requests.head; id != 0; id = s.proxy.records.at(id).nextLink {
+		if s.proxy.records.at(id).state == recordAbandoned {
+			n++
 		}
-		if r.end <= before || r.end > s.link.out.Appended() {
-			return fmt.Errorf("a line ends at %d, behind one that ends at %d, in a stream of %d", r.end, before, s.link.out.Appended())
+	}
+	return n
+}
+
+// checkLink looks at the requests in the order of the link.
+func (s *session) checkLink() error {
+	before, expired := uint64(0), int32(0)
+	err := s.proxy.records.walk(&s.link.requests, linkOrder, func(r *record) error {
+		switch {
+		case r.state == recordExpired || r.state == recordAbandoned:
+			expired++
+		case !r.isSent():
+			return fmt.Errorf("its link holds a record in state %d", r.state)
+		}
+		if r.session != s.id {
+			return fmt.Errorf("its link holds a record of session %d", r.session)
+		}
+		if r.end <= before || r.end > s.link.conn.Appended() {
+			return fmt.Errorf("a line ends at %d, behind one that ends at %d, in a stream of %d", r.end, before, s.link.conn.Appended())
 		}
 		before = r.end
 		return nil
 	})
+	if err == nil && (s.extra == nil && expired > 0 || s.extra != nil && s.extra.expired != expired) {
+		err = fmt.Errorf("%d of its requests have expired, it says otherwise", expired)
+	}
+	return err
+}
+
+// checkUpstreams compares the servers' counts with the sessions.
+func (p *Proxy) checkUpstreams() error {
+	sessions, outstanding := map[*upstream]int32{}, map[*upstream]int32{}
+	for _, s := range p.sessions {
+		if u := s.link.upstream; u != nil {
+			sessions[u]++
+			outstanding[u] += s.link.requests.count
+		}
+	}
+	for _, u := range p.upstreams {
+		if u.load.sessions != sessions[u] || u.load.outstanding != outstanding[u] {
+			return fmt.Errorf("server %s has %d sessions and %d requests, and says %d and %d", u.name, sessions[u], outstanding[u], u.load.sessions, u.load.outstanding)
+		}
+	}
+	return nil
 }
 
 // walk visits a queue and compares it with what the queue says of itself.
@@ -172,10 +233,10 @@ func (p *Proxy) checkCounters(open int) error {
 // a reason that will pass, and output that waits waits for the kernel.
 func (p *Proxy) checkRest() error {
 	for _, s := range p.sessions {
-		if s.state > sessionFinishing || s.link == nil {
+		if s.state > sessionFinishing || s.link.conn == nil || s.link.state == linkLeaving {
 			continue
 		}
-		client, server := s.client, s.link.out.(*poller.Conn)
+		client, server := s.client, s.link.conn
 		waits := s.full && int(s.requests.count) >= p.config.MaxOutstanding || s.starved
 		if client.Paused() && !waits && server.Room() == p.config.Server.HighMark {
 			return fmt.Errorf("session %d: the client is not read, and nothing will change that", s.id)

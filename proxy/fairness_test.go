@@ -111,9 +111,9 @@ func TestTheSearchForRepliesIsPartOfTheBudget(t *testing.T) {
 		g.says(client, fmt.Sprintf("REQ %d\n", i+1))
 	}
 	g.takes(server)
-	lk := g.proxy.sessions[0].link
+	s := g.proxy.sessions[0]
 	strays := []byte(strings.Repeat("ACK 5000000\n", 256))
-	taken, lines := lk.reply(strays, 256)
+	taken, lines := s.reply(strays, 256)
 	if looked := taken / len("ACK 5000000\n") * DefaultMaxOutstanding; looked > 300*recordsPerLine || lines < 256 {
 		t.Errorf("%d records were looked at for %d lines of the budget", looked, lines)
 	}

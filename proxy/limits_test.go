@@ -208,7 +208,7 @@ func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			config := DefaultConfig()
 			c.change(&config)
-			_, err := New(fake.New().NewSys(), Server{}, config)
+			_, err := New(fake.New().NewSys(), []Server{{}}, config)
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v", err)
 			}
@@ -247,7 +247,7 @@ func TestAListenerThatCannotBeOpenedIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := New(kernel, Server{}, DefaultConfig())
+	p, err := New(kernel, []Server{{}}, DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}

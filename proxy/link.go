@@ -1,182 +1,233 @@
-// link.go owns the server side of a session: the dial, through all addresses of
-// the server, and the end. What happens between client and server is
-// exchange.go's business.
+// link.go owns the server side of a session: the dial, through the servers that
+// the balancing chooses and their addresses, and what the server's connection
+// tells. What happens between client and server is exchange.go's business, what
+// becomes of requests whose link is lost failover.go's.
 
 package proxy
 
 import (
 	"fooproxy/poller"
 	"fooproxy/proxy/reqlog"
-	"fooproxy/stats"
 )
 
-// transport is what carries a link's lines to a server. A poller.Conn is one; a
-// peer that is no socket would be another.
-type transport interface {
-	// Append adds whole lines to the output; Fits tells whether n more bytes
-	// may be, Room how many; WantRoom has OnRoom called when n would fit.
-	outlet
-	// RoomOrWake is the room for a read on top of what is kept already; where
-	// it is 0 OnRoom will be called.
-	RoomOrWake(kept int) int
-	// Written and Appended are places in the output stream: of a line that
-	// begins at or behind Written no byte has left. TakeBack removes lines that
-	// have not.
-	Written() uint64
-	Appended() uint64
-	TakeBack(from uint64) []byte
-	// Held is the memory of its buffers, in bytes.
-	Held() int
-	// Resume has replies handed over again after they found no room.
-	Resume()
-	// FinishWrite ends the requests; Close delivers them and ends both ways;
-	// Abort throws them away.
-	FinishWrite()
-	Close()
-	Abort()
-}
+// A link's life:
+//
+//	from \ event   dial      accepted   server ejected, drained   nothing owed   lost, refused
+//	none           dialling  -          -                         -              -
+//	dialling       -         open       none                      -              none
+//	open           -         -          leaving                   -              none
+//	leaving        -         -          -                         none           none
+type linkState uint8
 
-// link is one connection to a server.
+const (
+	linkNone linkState = iota
+	linkDialling
+	linkOpen
+	linkLeaving // forwards nothing more; what its server owes is waited for
+)
+
+// link is a session's connection to a server. conn is nil where there is none,
+// and upstream is then nil as well.
 type link struct {
-	session  *session
-	out      transport
-	requests queue // in the order they were offered
-	tried    uint8 // how many addresses of the server, until the link stands
-	lookup   uint8 // which answer of the name service they are of
-	anew     uint8 // how often the dial began anew with another one
-	open     bool
+	conn       *poller.Conn
+	upstream   *upstream
+	seq        uint64 // what its next request is numbered; 0: as the client numbers it
+	requests   queue  // that its server owes a reply, in the order they were offered
+	state      linkState
+	recordless bool  // lines were forwarded whose replies nobody waits for here
+	farewell   bool  // its last reply answered an end word
+	preamble   uint8 // bytes of its output before the first line
 }
 
-// dial gives the session its link. Where no address of the server could even be
-// tried the session ends; where we are short of descriptors it waits for one.
-func (s *session) dial() {
-	lk := &s.first
-	*lk = link{session: s, lookup: s.proxy.upstream.lookup}
-	why, ok := lk.dialNext(poller.Cause{Kind: poller.CauseRefused})
-	switch {
-	case ok:
-		s.link = lk
-		s.client.Resume()
-	case isShortage(why.Errno):
-		s.proxy.awaitDescriptor(s, why.Errno)
-	default:
-		s.proxy.upstream.failed(why)
-		s.because(reqlog.ServerUnreachable, why.Errno)
-		s.end()
+// owed is how many replies the clients waits for.
+func (s *session) owed() int {
+	n := int(s.link.requests.count)
+	if s.extra != nil {
+		n -= int(s.extra.expired)
 	}
+	return n
 }
 
-// dialNext tries the next address, after the one before was lost for the given
-// reason. Where the name has other addresses since, it tries all of them, but not
-// for ever: the answers of some names rotate. Where
-// there is none left, the last reason is given. Where we are short of something
-// ourselves the first dial stops there, since its session can wait for it; one
-// whose requests are under way cannot, and tries the rest.
-func (lk *link) dialNext(before poller.Cause) (why poller.Cause, ok bool) {
-	p, why := lk.session.proxy, before
-	if lk.lookup != p.upstream.lookup && lk.anew < dialsAnewMax {
-		lk.lookup, lk.tried = p.upstream.lookup, 0
-		lk.anew++
-	}
-	for int(lk.tried) < min(len(p.upstream.addrs), dialAddrsMax) {
-		addr := p.upstream.addrs[lk.tried]
-		lk.tried++
-		lk.session.logServer(addr)
-		conn, e := p.loop.Dial(addr, &p.config.Socket, lk, &p.config.Server)
-		if e == 0 {
-			lk.moveTo(conn)
-			return why, true
+// dial starts a connection to the server that is the session's turn: the next
+// address of the one that was tried last, or another one. There is none where no
+// server takes sessions now, or where we are short of something ourselves, which
+// short tells.
+func (s *session) dial() (conn *poller.Conn, short poller.Errno) {
+	p := s.proxy
+	for {
+		u := s.link.upstream
+		if u == nil {
+			if u = p.choose(s); u == nil {
+				return nil, short
+			}
+			s.join(u)
 		}
-		why = poller.Cause{Kind: poller.CauseRefused, Errno: e}
-		if isShortage(e) && lk.out == nil {
-			break
+		why := poller.Cause{Kind: poller.CauseRefused}
+		for int(s.tried) < len(u.addrs) {
+			addr := u.addrs[s.tried]
+			s.tried++
+			s.logServer(addr)
+			conn, e := p.loop.Dial(addr, &p.config.Socket, (*serverSide)(s), &p.config.Server)
+			if e == 0 {
+				return conn, 0
+			}
+			why.Errno = e
+			if isShortage(e) {
+				short = e
+				break
+			}
 		}
+		s.leaveUpstream()
+		if short != 0 {
+			return nil, short
+		}
+		u.unreachable(why)
+		s.dialled = true
 	}
-	return why, false
 }
 
-// moveTo gives the link another connection. What waits for the old one goes on:
-// none of it has left, so its places in the stream are the same.
-func (lk *link) moveTo(conn *poller.Conn) {
-	old := lk.out
-	lk.out = conn
-	if old == nil {
-		return
+// join counts the session among those of a server.
+func (s *session) join(u *upstream) {
+	s.link.upstream, s.tried = u, 0
+	u.load.sessions++
+	u.load.outstanding += s.link.requests.count
+}
+
+func (s *session) leaveUpstream() {
+	u := s.link.upstream
+	u.load.sessions--
+	u.load.outstanding -= s.link.requests.count
+	s.link.upstream = nil
+	u.left()
+}
+
+// connect gives the session a link, and what is queued goes there. Where it
+// cannot have one now it reports false: it waits, its requests were answered
+// here, or it has ended.
+func (s *session) connect() bool {
+	conn, short := s.dial()
+	if conn == nil {
+		s.lack(short)
+		return false
 	}
-	conn.Append(old.TakeBack(0))
-	if lk.session.client.Ended() {
+	s.link.conn, s.link.state = conn, linkDialling
+	if s.begun {
+		s.link.seq = 1
+	}
+	s.sendQueued()
+	if s.client.Ended() {
 		conn.FinishWrite()
 	}
-	lk.session.client.Resume() // the old one will not tell of room any more
-	lk.session.answered()
+	s.client.Resume()
+	return true
 }
 
+// lack is what becomes of a session that got no link.
+func (s *session) lack(short poller.Errno) {
+	switch {
+	case short != 0:
+		s.proxy.await(s)
+		s.proxy.complainOfShortage(short)
+	case !s.proxy.failsOver():
+		s.because(reqlog.ServerUnreachable, 0)
+		s.end()
+	case s.proxy.config.NoServerWait > 0:
+		s.proxy.await(s)
+		s.awaitPatiently()
+	default:
+		s.refuseQueued(nakNoServer)
+	}
+}
+
+// drop forgets the link. Its connection is not the session's business any more.
+// Nothing may be on its queue.
+func (s *session) drop() *poller.Conn {
+	conn := s.link.conn
+	if s.link.upstream != nil {
+		s.leaveUpstream()
+	}
+	s.link = link{}
+	conn.SetHandler((*parting)(s.proxy))
+	return conn
+}
+
+// serverSide is a session as the handler of its link's connection.
+type serverSide session
+
 // OnOpen: the server has accepted.
-func (lk *link) OnOpen(*poller.Conn) {
-	lk.open = true
-	lk.session.proxy.upstream.reached()
+func (x *serverSide) OnOpen(*poller.Conn) {
+	s := (*session)(x)
+	s.link.state, s.dialled = linkOpen, false
+	s.link.upstream.reached()
 }
 
 // ReadRoom lets the server be read as far as the client has room.
-func (lk *link) ReadRoom(c *poller.Conn) int {
-	if lk.session.owesNak() {
-		lk.session.client.WantRoom(nakBytesMax)
+func (x *serverSide) ReadRoom(c *poller.Conn) int {
+	s := (*session)(x)
+	if s.owesNak() {
+		s.client.WantRoom(nakBytesMax)
 		return 0
 	}
-	return lk.session.proxy.replyRoom(lk.session, c.Kept())
+	return s.proxy.replyRoom(s, c.Kept())
 }
 
 // OnLines passes replies on.
-func (lk *link) OnLines(_ *poller.Conn, run []byte, maxLines int) (taken, lines int) {
-	return lk.reply(run, maxLines)
+func (x *serverSide) OnLines(_ *poller.Conn, run []byte, maxLines int) (taken, lines int) {
+	return (*session)(x).reply(run, maxLines)
 }
 
-// OnLongLine: what came is delivered, and the client is closed behind it.
-func (lk *link) OnLongLine(_ *poller.Conn, head []byte) {
-	lk.session.because(reqlog.ServerLineTooLong, 0)
-	lk.relayRest(head)
+// OnLongLine: what came is delivered and the client closed behind it, or the link
+// is given up.
+func (x *serverSide) OnLongLine(_ *poller.Conn, head []byte) {
+	s := (*session)(x)
+	s.because(reqlog.ServerLineTooLong, 0)
+	s.serverEnded(failureLineTooLong, head)
 }
 
-// relayRest delivers bytes that are not whole lines, and ends the session.
-func (lk *link) relayRest(rest []byte) {
-	if len(rest) > 0 {
-		lk.session.proxy.stats.Add(stats.LinesInvalid, 1)
-		lk.session.toClient(rest)
+// OnEnd: the server sends no more.
+func (x *serverSide) OnEnd(c *poller.Conn, fragment []byte) {
+	why := failureEnded
+	if c.WasReset() {
+		why = failureReset
 	}
-	lk.session.proxy.upstream.ended(int(lk.requests.count))
-	lk.session.becauseServerEnded()
-	lk.session.end()
-	lk.out.Abort() // what its server did not read before it ended is of no use to it
+	(*session)(x).serverEnded(why, fragment)
 }
-
-// OnEnd: the server sends no more. What it sent is delivered, an unfinished
-// line too, then the client is closed.
-func (lk *link) OnEnd(_ *poller.Conn, fragment []byte) { lk.relayRest(fragment) }
 
 // OnRoom: the server has taken output.
-func (lk *link) OnRoom(*poller.Conn) { lk.session.client.Resume() }
+func (x *serverSide) OnRoom(*poller.Conn) { (*session)(x).client.Resume() }
 
 // OnClose: the connection to the server is gone, or was never made.
-func (lk *link) OnClose(_ *poller.Conn, why poller.Cause) {
-	s := lk.session
-	if s.state <= sessionFinishing && why.Kind != poller.CauseShutdown {
-		if lk.open {
-			s.proxy.upstream.ended(int(lk.requests.count))
-			s.because(reqlog.ServerLost, why.Errno)
-		} else if why, ok := lk.dialNext(why); ok {
-			return
-		} else if isShortage(why.Errno) {
-			s.proxy.complainOfShortage(why.Errno, "they wait or are closed")
-			s.because(reqlog.OutOfResources, why.Errno)
-		} else {
-			s.proxy.upstream.failed(why)
-			s.because(reqlog.ServerUnreachable, why.Errno)
-		}
+func (x *serverSide) OnClose(c *poller.Conn, why poller.Cause) {
+	s := (*session)(x)
+	switch {
+	case s.state > sessionFinishing || why.Kind == poller.CauseShutdown:
+		s.because(reqlog.Shutdown, 0) // where nothing else was
+		s.end()
+		s.closed()
+	case s.link.state == linkDialling:
+		s.dialFailed(why)
+	default:
+		s.serverLost(why)
 	}
-	s.because(reqlog.Shutdown, 0) // where nothing else was
-	s.end()
-	s.link = nil
+}
+
+// closed is called when the connection of a link is gone with its session.
+func (s *session) closed() {
+	s.leaveUpstream()
+	s.link = link{}
 	if s.state == sessionOver {
 		s.proxy.freeSession(s)
 	}
 }
+
+// parting is the proxy as the handler of connections that no session has any
+// more. They say what was appended, and end.
+type parting Proxy
+
+func (*parting) OnOpen(*poller.Conn)                                  {}
+func (*parting) ReadRoom(*poller.Conn) int                            { return 0 }
+func (*parting) OnLines(*poller.Conn, []byte, int) (taken, lines int) { return 0, 0 }
+func (*parting) OnLongLine(*poller.Conn, []byte)                      {}
+func (*parting) OnEnd(*poller.Conn, []byte)                           {}
+func (*parting) OnRoom(*poller.Conn)                                  {}
+func (*parting) OnClose(*poller.Conn, poller.Cause)                   {}

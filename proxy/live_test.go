@@ -67,7 +67,7 @@ func startAt(t testing.TB, at poller.Addr, server Server, change ...func(*Config
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := New(kernel, server, config)
+	p, err := New(kernel, []Server{server}, config)
 	if err != nil {
 		t.Fatal(err)
 	}

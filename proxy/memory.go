@@ -3,7 +3,11 @@
 
 package proxy
 
-import "slices"
+import (
+	"slices"
+
+	"fooproxy/poller"
+)
 
 // starves decides whether a client is not read for the sake of the others: the
 // limit is reached and the client holds at least its share of it.
@@ -12,7 +16,7 @@ func starves(held, limit, sessions, own int) bool {
 }
 
 // held is the memory of all buffers and records, in bytes.
-func (p *Proxy) held() int { return p.loop.Held() + p.records.held() }
+func (p *Proxy) held() int { return p.loop.Held() + p.records.held() + p.queued }
 
 // hasShare reports whether memory is short and s holds its share of it.
 func (p *Proxy) hasShare(s *session) bool {
@@ -49,7 +53,11 @@ func (p *Proxy) favours(s *session) bool {
 // requests may wait for their replies: a server that never answers one of them
 // must not starve the line behind it for ever.
 func (s *session) onlyReads() bool {
-	return s.client.Appended() == s.client.Written() && s.link.out.Appended() == s.link.out.Written()
+	if s.client.Appended() != s.client.Written() || s.queuedBytes() > 0 {
+		return false
+	}
+	conn := s.link.conn
+	return conn == nil || conn.Appended() == conn.Written()
 }
 
 // feed is called after every turn: it has the starved read again once memory has
@@ -88,7 +96,7 @@ func (p *Proxy) forgetStarved(s *session) {
 // readRoom is how much may be read on top of what is kept, for output with the
 // given limit. A line of any length fits into empty output; in front of output
 // that waits little is kept, since the two cost memory together.
-func readRoom(out transport, kept, limit int) int {
+func readRoom(out *poller.Conn, kept, limit int) int {
 	room := out.RoomOrWake(kept)
 	switch {
 	case room == 0:

@@ -15,6 +15,13 @@ type nak uint8
 // errNotRequest: a client sent an ACK or a NAK.
 var errNotRequest = errors.New("not a request")
 
+// What a server's absence or silence is answered with.
+var (
+	errUpstreamLost = errors.New("upstream lost")
+	errNoServer     = errors.New("no server")
+	errTimeout      = errors.New("timeout")
+)
+
 var reasons = [...]error{
 	foo.ErrLineTooLong,
 	foo.ErrEmpty,
@@ -28,10 +35,20 @@ var reasons = [...]error{
 	foo.ErrDataNotUTF8,
 	foo.ErrDataNUL,
 	errNotRequest,
+	errUpstreamLost,
+	errNoServer,
+	errTimeout,
 }
 
 // nakLineTooLong is the one reason after which the client is closed.
 var nakLineTooLong = nakOf(foo.ErrLineTooLong)
+
+// The reasons that tell of servers.
+var (
+	nakUpstreamLost = nakOf(errUpstreamLost) // it has the request, and its reply will not come
+	nakNoServer     = nakOf(errNoServer)     // none takes it
+	nakTimeout      = nakOf(errTimeout)      // its reply has not come in time
+)
 
 // nakOf is the reason that tells of err.
 func nakOf(err error) nak {

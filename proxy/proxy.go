@@ -1,11 +1,11 @@
-// Package proxy stands between Foo clients and a Foo server: one connection to
-// the server for each client, bytes forwarded verbatim, every request watched
-// until its reply.
+// Package proxy stands between Foo clients and Foo servers: one connection to a
+// server for each client, bytes forwarded verbatim, every request watched until
+// its reply. Where a server dies its clients may go on with another one.
 //
 //	            accept                    dial
-//	clients ──► listener ──► session ◄──► link ──► server
+//	clients ──► listener ──► session ◄──► link ──► upstream
 //	                            └── records ──┘
-//	             session.go   exchange.go   link.go
+//	             session.go   exchange.go   link.go   upstreams.go
 //
 // proxy.go owns the proxy as a whole: what it is made of, its clients, its
 // limits. Everything in it belongs to the loop's goroutine, except Drain and
@@ -15,6 +15,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 
 	metrics "github.com/rcrowley/go-metrics"
@@ -29,8 +30,8 @@ type Proxy struct {
 	config    Config
 	log       *zap.Logger
 	loop      *poller.Loop
-	server    Server
-	upstream  upstream
+	servers   []Server
+	upstreams []*upstream
 	listeners []*poller.Listener
 	sessions  []*session
 	records   records
@@ -48,15 +49,30 @@ type Proxy struct {
 	starved       []*session // not read for want of memory
 	favoured      *session   // read nevertheless
 	favouredUntil int64
-	undialled     []*session   // waiting for a descriptor
+	waiting       []*session   // for a server, or for a descriptor
 	shortage      poller.Timer // when they ask again
 	complain      int64        // no complaint about descriptors before
+
+	candidates  []*upstream // of the choice under way
+	loads       []*load     // the same as the balancing sees them
+	random      *rand.Rand  // of choices, pauses and checks
+	sweep       bool        // a server that is gone may be forgotten
+	stoodUntil  int64       // when the loop last stood still
+	checkText   []byte
+	endWordLens uint64 // bit n: an end word has n bytes
+	queued      int    // bytes of queued lines
+	spareExtras []*extra
+	scratch     []byte // lines that are being renumbered
+	naks        [len(reasons)]int64
+	rebalancer  poller.Timer
+	moveOwed    float64 // sessions that may move now
+	moveNext    int     // which one is looked at next
 }
 
 // New makes a proxy on sys, which stays the caller's. The error is about the
 // configuration or about the kernel.
-func New(sys poller.Sys, server Server, config Config) (*Proxy, error) {
-	if err := config.check(); err != nil {
+func New(sys poller.Sys, servers []Server, config Config) (*Proxy, error) {
+	if err := errors.Join(config.check(), checkServers(servers)); err != nil {
 		return nil, err
 	}
 	loop, err := poller.NewLoop(sys)
@@ -64,14 +80,16 @@ func New(sys poller.Sys, server Server, config Config) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{
-		config:   config,
-		log:      config.Log,
-		loop:     loop,
-		server:   server,
-		upstream: upstream{name: server.Name, addrs: server.Addrs, loop: loop, log: config.Log},
-		stats:    stats.NewRecorder(metrics.NewRegistry(), loop.Now()),
-		maxConns: config.maxConns(loop.DescriptorLimit()),
+		config:    config,
+		log:       config.Log,
+		loop:      loop,
+		servers:   servers,
+		stats:     stats.NewRecorder(metrics.NewRegistry(), loop.Now()),
+		maxConns:  config.maxConns(loop.DescriptorLimit()),
+		random:    rand.New(rand.NewPCG(config.Seed, uint64(len(servers)))),
+		checkText: []byte(checkRequest),
 	}
+	p.knowEndWords()
 	// A place of its own in the mailbox: a drain must not be told "busy".
 	post, ok := loop.Mailbox().Reserve()
 	if !ok {
@@ -79,8 +97,10 @@ func New(sys poller.Sys, server Server, config Config) (*Proxy, error) {
 	}
 	p.askDrain = sync.OnceFunc(func() { post(p.beginDrain) })
 	loop.OnTurn(p.endTurn)
+	loop.OnStall(p.stood)
 	loop.SetBusyPoll(config.BusyPoll)
 	loop.Arm(&p.trimmer, (*recordTrimmer)(p), loop.Now()+int64(trimInterval))
+	p.addServers()
 	return p, nil
 }
 
@@ -106,10 +126,14 @@ func (p *Proxy) Run() error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if p.server.Resolve != nil {
-		go p.watchName(ctx, p.server)
+	var names []string
+	for i := range p.servers {
+		names = append(names, p.servers[i].Name)
+		if p.servers[i].Resolve != nil {
+			go p.watchName(ctx, i)
+		}
 	}
-	p.log.Info("forwarding", zap.String("server", p.server.Name), zap.Int("connections_max", p.maxConns), zap.Bool("strict", p.config.Strict))
+	p.log.Info("forwarding", zap.Strings("servers", names), zap.Int("connections_max", p.maxConns), zap.Bool("strict", p.config.Strict), zap.Bool("failover", p.failsOver()))
 	p.loop.Run()
 	p.shut()
 	return nil
@@ -136,7 +160,7 @@ func (p *Proxy) Snapshot(ctx context.Context) (*stats.Snapshot, error) {
 	s := stats.NewSnapshot()
 	err := p.loop.Mailbox().Call(ctx, func() {
 		p.endLogTurn() // the loop may have slept since the writer dropped something
-		p.stats.Fill(s, p.loop.Now())
+		p.fillSnapshot(s)
 	})
 	if err != nil {
 		return nil, err
@@ -151,6 +175,9 @@ func (p *Proxy) endTurn(now int64) {
 		p.stale = stale
 	}
 	p.feed(now)
+	if p.sweep {
+		p.sweepUpstreams()
+	}
 	p.endLogTurn()
 	p.stats.EndTurn(now)
 	p.endDrain()
@@ -175,7 +202,7 @@ func (p *Proxy) OnAccepted(c *poller.Conn, h poller.Handler) {
 	if len(p.sessions) >= p.maxConns {
 		p.pauseListeners()
 	}
-	s.dial()
+	s.connect()
 	s.logConnect()
 	if p.drain.begun {
 		s.drain()

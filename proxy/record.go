@@ -12,20 +12,36 @@ type recordID uint32
 
 // recordState is where a request is on its way.
 //
-//	from \ event   offered   refused here   reply, NAK written, client gone
-//	(none)         sent      answered       -
-//	sent           -         -              (none)
-//	answered       -         -              (none)
+//	from \ event   sent   timeout    no server   reply      NAK written   link lost          client gone
+//	queued         sent   answered   answered    -          -             -                  (none)
+//	sent           -      expired    -           (none)     -             answered, queued   (none)
+//	expired        -      -          -           answered   abandoned     answered           (none)
+//	answered       -      -          -           -          (none)        -                  (none)
+//	abandoned      -      -          -           (none)     -             (none)             (none)
 //
-// A sent record of which no byte has left is told by its end and the link's
-// written bytes, not by a state of its own.
+// A request begins as queued or sent, one that is refused here as answered. When
+// its link is lost, one of which no byte has left is queued again.
 type recordState uint8
 
 const (
-	recordFree     recordState = iota
-	recordSent                 // offered to the link; its server owes the reply
-	recordAnswered             // answered here; the NAK waits for its turn and for room
+	recordFree      recordState = iota
+	recordQueued                // its line is kept until there is a server; client's queue
+	recordSent                  // offered to the link, whose server owes the reply; both queues
+	recordSentLast              // the same, and its server may close behind its reply
+	recordExpired               // the same, but it is answered here: the NAK waits; both queues
+	recordAnswered              // answered here; the NAK waits for its turn and for room; client's queue
+	recordAbandoned             // answered here; its server's reply is to be swallowed; link's queue
 )
+
+// isSent reports whether the client waits for a server's reply.
+func (r *record) isSent() bool { return r.state == recordSent || r.state == recordSentLast }
+
+// isAnswered reports whether a NAK made here waits for its turn.
+func (r *record) isAnswered() bool { return r.state == recordAnswered || r.state == recordExpired }
+
+// longLength stands for the length of a line that has as many bytes or more. Such a
+// request counts as having left as soon as it was offered.
+const longLength = 1<<16 - 1
 
 // record is one request, from its REQ to its reply.
 type record struct {
@@ -36,6 +52,7 @@ type record struct {
 	session    uint32   // whose request it is
 	nextClient recordID // behind it in its session's queue
 	nextLink   recordID // behind it in its link's queue
+	length     uint16   // of its line as the link has it, LF included, in bytes; longLength at most
 	state      recordState
 	nak        nak // what to answer, where it is answered here
 }

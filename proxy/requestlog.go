@@ -157,6 +157,12 @@ func whyOf(n nak) reqlog.Why {
 		return reqlog.DataNotUTF8
 	case foo.ErrDataNUL:
 		return reqlog.DataNUL
+	case errUpstreamLost:
+		return reqlog.UpstreamLost
+	case errNoServer:
+		return reqlog.NoServer
+	case errTimeout:
+		return reqlog.RequestTimeout
 	}
 	panic("requestlog: no request is refused for: " + reasons[n-1].Error())
 }

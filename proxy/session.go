@@ -1,5 +1,5 @@
 // session.go owns the client side: one client, from its accept to the end of
-// both its connections. What happens between client and server is exchange.go's
+// all its connections. What happens between client and server is exchange.go's
 // business, the server side link.go's.
 
 package proxy
@@ -8,16 +8,17 @@ import (
 	"go.uber.org/zap"
 
 	"fooproxy/poller"
+	"fooproxy/proxy/reqlog"
 	"fooproxy/stats"
 )
 
 // A session's life:
 //
-//	from \ event   client's FIN, drain   end (server gone, all said)   client gone   both closed
-//	relaying       finishing             ending                        over          -
-//	finishing      -                     ending                        over          -
-//	ending         -                     -                             over          -
-//	over           -                     -                             -             (freed)
+//	from \ event   client's FIN, drain   end (all said)   client gone   all closed
+//	relaying       finishing             ending           over          -
+//	finishing      -                     ending           over          -
+//	ending         -                     -                over          -
+//	over           -                     -                -             (freed)
 type sessionState uint8
 
 const (
@@ -27,24 +28,27 @@ const (
 	sessionOver                   // the client is gone
 )
 
-// session is one client. It has a link, or none before its link was dialled
-// and after that is gone. It takes 128 bytes, and a test holds it there, since
-// most clients are idle and the allocator's next size is 144.
+// session is one client. It takes 128 bytes with its link, and a test holds it
+// there, since most clients are idle and the allocator's next size is 144.
 type session struct {
-	proxy      *Proxy
-	client     *poller.Conn
-	link       *link
-	seqs       seqWatch
-	requests   queue // in the order the client sent them
-	id         uint32
-	place      int32 // in the proxy's list
-	peer       poller.Peer
-	first      link // the link that starts with it, so that the two are one object
-	state      sessionState
-	draining   bool // finishes as soon as nothing is outstanding
-	recordless bool // lines were forwarded whose replies nobody waits for here
-	starved    bool // not read, since memory is short
-	full       bool // not read, since too many requests are outstanding
+	proxy    *Proxy
+	client   *poller.Conn
+	extra    *extra // what few need, or need for a while
+	link     link
+	seqs     seqWatch
+	requests queue // in the order the client sent them
+	id       uint32
+	place    int32 // in the proxy's list
+	peer     poller.Peer
+	state    sessionState
+	draining bool  // finishes as soon as nothing is outstanding
+	starved  bool  // not read, since memory is short
+	full     bool  // not read, since too many requests are outstanding
+	begun    bool  // a request has left on an earlier link, or was answered for want of one
+	waits    bool  // on the list of those that wait for a server or a descriptor
+	evens    bool  // it leaves its server so that others get their share
+	dialled  bool  // a server has refused it since it last had a link
+	tried    uint8 // addresses of the server that is dialled
 }
 
 // enter changes the state, and panics on a way back: the table above has none.
@@ -58,12 +62,41 @@ func (s *session) enter(next sessionState) {
 // OnOpen is not called: clients are accepted.
 func (s *session) OnOpen(*poller.Conn) {}
 
+// way is where a client's next line goes.
+type way uint8
+
+const (
+	wayForward way = iota // to the link
+	wayChoose             // there is no link: the line looks for a server first
+	wayQueue              // kept until there is a link that takes it
+	wayRefuse             // answered NAK: no server takes it
+	wayNowhere            // the session ends
+)
+
+func (s *session) way() way {
+	switch {
+	case s.state > sessionFinishing:
+		return wayNowhere
+	case s.waits, s.link.state == linkLeaving:
+		return wayQueue
+	case s.link.state == linkNone:
+		return wayChoose
+	}
+	return wayForward
+}
+
+// chooseWay has a session without a link look for a server, for its next line.
+func (s *session) chooseWay() way {
+	s.connect()
+	if way := s.way(); way != wayChoose {
+		return way
+	}
+	return wayRefuse
+}
+
 // ReadRoom lets the client be read as far as its link, its outstanding requests
 // and the memory of the process allow.
 func (s *session) ReadRoom(c *poller.Conn) int {
-	if s.link == nil {
-		return 0
-	}
 	if int(s.requests.count) >= s.proxy.config.MaxOutstanding {
 		s.full = true
 		return 0
@@ -71,15 +104,31 @@ func (s *session) ReadRoom(c *poller.Conn) int {
 	if s.proxy.awaitMemory(s) {
 		return 0
 	}
-	return min(readRoom(s.link.out, c.Kept(), s.proxy.config.Server.HighMark), clientReadBytes)
+	switch s.way() {
+	case wayForward:
+		return min(readRoom(s.link.conn, c.Kept(), s.proxy.config.Server.HighMark), clientReadBytes)
+	case wayQueue:
+		return min(s.queueRoom(c.Kept()), clientReadBytes)
+	case wayChoose:
+		return clientReadBytes
+	}
+	return 0
 }
 
-// OnLines offers the client's lines to its link.
+// OnLines takes the client's lines, wherever they go.
 func (s *session) OnLines(_ *poller.Conn, run []byte, maxLines int) (taken, lines int) {
-	if s.link == nil {
-		return 0, 0
+	way := s.way()
+	if way == wayChoose {
+		way = s.chooseWay()
 	}
-	taken, lines = s.offer(run, maxLines)
+	switch way {
+	case wayForward:
+		taken, lines = s.offer(run, maxLines)
+	case wayQueue:
+		taken, lines = s.queueLines(run, maxLines)
+	case wayRefuse:
+		taken, lines = s.refuseLines(run, maxLines)
+	}
 	s.proxy.stats.Add(stats.BytesIn, int64(taken))
 	if int(s.requests.count) >= s.proxy.config.MaxOutstanding {
 		s.full = true
@@ -106,14 +155,14 @@ func (s *session) OnEnd(c *poller.Conn, fragment []byte) {
 	s.enter(sessionFinishing)
 	if len(fragment) > 0 && c.Ended() {
 		s.proxy.stats.Add(stats.LinesInvalid, 1)
-		if !s.proxy.config.Strict {
+		if !s.proxy.config.Strict && s.way() == wayForward {
 			s.proxy.stats.Add(stats.BytesIn, int64(len(fragment)))
-			s.link.out.Append(fragment)
-			s.recordless = true
+			s.link.conn.Append(fragment)
+			s.link.recordless = true
 		}
 	}
-	if c.Ended() {
-		s.link.out.FinishWrite()
+	if c.Ended() && s.way() == wayForward {
+		s.link.conn.FinishWrite()
 		return
 	}
 	s.answered()
@@ -123,8 +172,8 @@ func (s *session) OnEnd(c *poller.Conn, fragment []byte) {
 func (s *session) OnRoom(*poller.Conn) {
 	s.answerHere()
 	s.answered()
-	if s.link != nil && s.state <= sessionFinishing {
-		s.link.out.Resume()
+	if s.link.conn != nil && s.state <= sessionFinishing {
+		s.link.conn.Resume()
 	}
 }
 
@@ -137,26 +186,36 @@ func (s *session) OnClose(_ *poller.Conn, why poller.Cause) {
 	}
 	s.enter(sessionOver)
 	p.forgetStarved(s)
-	p.forgetUndialled(s)
+	p.forgetWaiting(s)
 	s.becauseOf(why)
 	s.detach()
 	s.logClose()
-	if s.link == nil {
+	if s.link.conn == nil {
 		p.freeSession(s)
 		return
 	}
-	s.link.out.Close()
+	s.link.conn.Close()
 }
 
-// answered is called after replies were taken: the client may be read again,
-// and a session that only waited for them ends.
+// answered is called after replies were taken, or NAKs given: the client may be
+// read again, a session that leaves its server may go, and one that only waited
+// for its replies ends.
 func (s *session) answered() {
 	if s.full && int(s.requests.count) < s.proxy.config.MaxOutstanding {
 		s.full = false
 		s.client.Resume()
 	}
-	if s.draining && s.state == sessionFinishing && s.requests.count == 0 {
+	if s.link.state == linkLeaving && s.owed() == 0 {
+		s.move()
+	}
+	if s.state != sessionFinishing || s.requests.count != 0 {
+		return
+	}
+	if s.draining {
 		s.finishDrain()
+	} else if s.link.conn == nil && s.client.Ended() {
+		s.because(reqlog.ClientEnded, 0)
+		s.end()
 	}
 }
 
@@ -181,19 +240,19 @@ func (s *session) end() {
 	}
 	s.enter(sessionEnding)
 	s.proxy.forgetStarved(s)
-	s.proxy.forgetUndialled(s)
+	s.proxy.forgetWaiting(s)
 	s.client.Close()
 	s.detach()
-	if s.link != nil {
-		s.link.out.Close()
+	if s.link.conn != nil {
+		s.link.conn.Close()
 	}
 }
 
 // held is the memory the session costs, in bytes.
 func (s *session) held() int {
-	n := s.client.Held() + int(s.requests.count)*recordBytes
-	if s.link != nil {
-		n += s.link.out.Held()
+	n := s.client.Held() + int(s.requests.count)*recordBytes + s.queuedBytes()
+	if s.link.conn != nil {
+		n += s.link.conn.Held()
 	}
 	return n
 }

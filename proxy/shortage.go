@@ -1,6 +1,6 @@
-// shortage.go owns the patience of sessions that want something the process has
-// not got at the moment, memory or a descriptor for the server: they ask again
-// by a timer, and nobody is closed for it.
+// shortage.go owns the patience of sessions that want what is not there at the
+// moment: memory, a descriptor for a server, or a server. They ask again by a
+// timer, and nobody is closed for it.
 
 package proxy
 
@@ -36,32 +36,41 @@ func (p *Proxy) armShortage() {
 func (t *shortageTimer) Expire(int64) {
 	p := (*Proxy)(t)
 	p.resumeStarved()
-	waiting := p.undialled
-	p.undialled = nil
+	p.retryWaiting()
+}
+
+// await has a session connect later. Its requests are queued, or its client is not
+// read, until then.
+func (p *Proxy) await(s *session) {
+	if !s.waits {
+		s.waits, s.dialled = true, false
+		p.waiting = append(p.waiting, s)
+	}
+	p.armShortage()
+}
+
+// retryWaiting has all of them try again.
+func (p *Proxy) retryWaiting() {
+	waiting := p.waiting
+	p.waiting = nil
 	for _, s := range waiting {
-		s.dial()
+		s.waits = false
+		s.connect()
 	}
 }
 
-// awaitDescriptor has a session dial again later. Its client is not read until
-// then.
-func (p *Proxy) awaitDescriptor(s *session, e poller.Errno) {
-	p.undialled = append(p.undialled, s)
-	p.armShortage()
-	p.complainOfShortage(e, "they wait")
+func (p *Proxy) forgetWaiting(s *session) {
+	if s.waits {
+		s.waits = false
+		p.waiting = slices.DeleteFunc(p.waiting, func(x *session) bool { return x == s })
+	}
 }
 
-// complainOfShortage says what becomes of clients for want of something of our
-// own, which is not the server's fault.
-func (p *Proxy) complainOfShortage(e poller.Errno, fate string) {
+// complainOfShortage says that clients wait for want of something of our own,
+// which is not the server's fault.
+func (p *Proxy) complainOfShortage(e poller.Errno) {
 	if now := p.loop.Now(); now >= p.complain {
 		p.complain = now + int64(complaintInterval)
-		p.log.Warn("cannot connect clients to the server for want of resources, "+fate, zap.String("why", e.Error()), zap.Int("connections", len(p.sessions)))
-	}
-}
-
-func (p *Proxy) forgetUndialled(s *session) {
-	if s.link == nil {
-		p.undialled = slices.DeleteFunc(p.undialled, func(x *session) bool { return x == s })
+		p.log.Warn("cannot connect clients to a server for want of resources, they wait", zap.String("why", e.Error()), zap.Int("connections", len(p.sessions)))
 	}
 }

@@ -112,7 +112,7 @@ func TestWhoWaitsForADescriptorMayGo(t *testing.T) {
 			g.kernel.Limit = g.kernel.Open() + 3 + 1
 			client := g.kernel.Dial(g.addr)
 			g.settle()
-			if len(g.proxy.undialled) != 1 {
+			if len(g.proxy.waiting) != 1 {
 				t.Fatal("nobody waits")
 			}
 			end(g, client)
@@ -161,7 +161,7 @@ func TestTheDeathOfAServerUnderLoadIsOneLine(t *testing.T) {
 	if len(lines) != 1 {
 		t.Fatalf("%d lines", len(lines))
 	}
-	if f := lines[0].ContextMap(); f["connections"] != int64(5) || f["requests_abandoned"] != int64(10) {
+	if f := lines[0].ContextMap(); f["connections"] != int64(5) || f["requests_lost"] != int64(10) {
 		t.Errorf("logged: %v", f)
 	}
 }

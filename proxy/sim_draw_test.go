@@ -4,7 +4,6 @@
 package proxy
 
 import (
-	"slices"
 	"time"
 
 	"fooproxy/foo/sim"
@@ -90,25 +89,10 @@ func (s *simulation) operate() {
 		drain = nil
 	}
 	s.Operate(func() { s.proxy.stats.Fill(stats.NewSnapshot(), s.proxy.loop.Now()) }, drain)
-	if s.servers > 1 && s.world.Choices.Chance(300) {
-		s.world.Kernel.After(s.Moment(), s.renumber)
-	}
 }
 
 // drain is SIGTERM.
 func (s *simulation) drain() {
 	s.world.Drain()
 	s.proxy.Drain()
-}
-
-// renumber has the name of the server mean its addresses in another order.
-func (s *simulation) renumber() {
-	err := s.proxy.loop.Mailbox().Post(func() {
-		addrs := slices.Clone(s.proxy.upstream.addrs)
-		slices.Reverse(addrs)
-		s.proxy.upstream.moved(addrs)
-	})
-	if err != nil {
-		s.world.Fail("mailbox", "%v", err)
-	}
 }

@@ -109,7 +109,7 @@ func (s *simulation) open() {
 
 // start makes the proxy and its listener, or leaves nothing behind.
 func (s *simulation) start(server Server) error {
-	p, err := New(s.sys, server, s.config)
+	p, err := New(s.sys, []Server{server}, s.config)
 	if err != nil {
 		return err
 	}
@@ -144,13 +144,13 @@ func (s *simulation) checkCaps() {
 		if out := x.client.Appended() - x.client.Written(); out > most {
 			s.world.Fail("resources", "session %d has %d bytes of output, %d are the limit", x.id, out, most)
 		}
-		if x.link == nil {
+		if x.link.conn == nil {
 			continue
 		}
 		if most = mark; x.state >= sessionFinishing {
 			most += rest
 		}
-		if out := x.link.out.Appended() - x.link.out.Written(); out > most {
+		if out := x.link.conn.Appended() - x.link.conn.Written(); out > most {
 			s.world.Fail("resources", "the link of session %d has %d bytes of output, %d are the limit", x.id, out, most)
 		}
 	}
@@ -195,8 +195,8 @@ func (s *simulation) checkQuiet(fixed int) {
 		w.Fail("resources", "%d descriptors are open, %d are its own", w.Kernel.Open(), fixed)
 	case p.held() != 0 || p.records.live != 0:
 		w.Fail("resources", "%d bytes and %d records are held", p.held(), p.records.live)
-	case len(p.starved) != 0 || len(p.undialled) != 0 || p.favoured != nil:
-		w.Fail("resources", "%d starve, %d are undialled", len(p.starved), len(p.undialled))
+	case len(p.starved) != 0 || len(p.waiting) != 0 || p.favoured != nil:
+		w.Fail("resources", "%d starve, %d wait", len(p.starved), len(p.waiting))
 	case p.loop.Stale() != w.Kernel.Stale():
 		w.Fail("identity", "%d events of closed descriptors came, %d were dropped", w.Kernel.Stale(), p.loop.Stale())
 	case !w.Draining && w.Kernel.Wasted() > simWastedPerConn*s.connections(): // a drain reads to the last EAGAIN, always

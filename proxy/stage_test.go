@@ -42,7 +42,13 @@ func newStage(t testing.TB, change ...func(*Config)) *stage {
 	return g
 }
 
-func (g *stage) open(servers []poller.Addr, change ...func(*Config)) {
+func (g *stage) open(addrs []poller.Addr, change ...func(*Config)) {
+	g.t.Helper()
+	g.openServers([]Server{{Name: "the server", Addrs: addrs}}, change...)
+}
+
+// openServers opens a proxy in front of several servers.
+func (g *stage) openServers(servers []Server, change ...func(*Config)) {
 	g.t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	config := DefaultConfig()
@@ -51,7 +57,7 @@ func (g *stage) open(servers []poller.Addr, change ...func(*Config)) {
 		f(&config)
 	}
 	g.sys, g.logs = g.kernel.NewSys(), logs
-	p, err := New(g.sys, Server{Name: "the server", Addrs: servers}, config)
+	p, err := New(g.sys, servers, config)
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -218,3 +224,5 @@ func brief(s string) string {
 	}
 	return fmt.Sprintf("%q … %q (%d bytes)", s[:most/2], s[len(s)-most/2:], len(s))
 }
+
+func addrsOf(s *fake.Server) []poller.Addr { return []poller.Addr{s.Addr()} }

@@ -1,5 +1,5 @@
-// upstream.go owns what is known of the server: its addresses, whether it was
-// reached the last time, and which losses have not been reported. It dials
+// upstream.go owns what is known of one server: its addresses, its health, who is
+// on it, what has failed there, and which losses have not been reported. It dials
 // nothing.
 
 package proxy
@@ -10,65 +10,141 @@ import (
 	"fooproxy/poller"
 )
 
-// upstream belongs to the loop.
-type upstream struct {
-	name   string
-	addrs  []poller.Addr
-	lookup uint8 // the number of the answer that addrs are of
-	down   bool
+// failure is a way in which a server fails its sessions. Each has one name, the
+// same in the log, in the statistics and in the README.
+type failure uint8
 
-	loop         *poller.Loop
-	log          *zap.Logger
+const (
+	failureRefused        failure = iota // it, or somebody on the way, refuses the connection
+	failureConnectTimeout                // it does not accept in time
+	failureReset                         // it has ended both ways at once, or the network has
+	failureEnded                         // it has ended with replies owed
+	failureLineTooLong                   // of its reply
+	failureWriteTimeout                  // it takes no output
+	failureRequestTimeout                // it does not reply in time
+	failureUnanswered                    // it owes too many replies that nobody waits for any more
+	failureCheck                         // it fails a check
+	numFailures
+)
+
+var failureNames = [numFailures]string{"refused", "connect_timeout", "reset", "ended", "line_too_long", "write_timeout", "request_timeout", "unanswered", "check"}
+
+// upstream is one server. It belongs to the loop.
+type upstream struct {
+	proxy   *Proxy
+	name    string
+	addrs   []poller.Addr // to be tried in order
+	server  int           // which of the proxy's servers it is of
+	max     int32         // sessions at once; 0: as many as there are
+	backup  bool
+	drained bool // the operator wants no sessions there
+	gone    bool // its name does not mean it any more
+	load    load
+	health  health
+	checker checker
+
+	requests int64
+	failures [numFailures]int64
+
 	report       poller.Timer // when the losses below are logged
 	reported     int64        // when losses were logged last
-	lost         int          // connections that the server ended with requests outstanding
+	lostLinks    int          // connections that it ended with replies owed
 	lostRequests int
+	down         bool         // it was not reachable the last time, and that was logged
+	deadline     poller.Timer // when a drain ends for the sessions that stay
 }
 
-// moved notes that the name of the server has other addresses now.
-func (u *upstream) moved(addrs []poller.Addr) {
-	u.addrs = addrs
-	u.lookup++
+// takes reports whether the server may be given a session now.
+func (u *upstream) takes(now int64) bool {
+	return !u.drained && !u.gone && u.health.available(now, u.proxy.checks()) && (u.max == 0 || u.load.sessions < u.max)
+}
+
+// offered counts a request that was given to the server.
+func (u *upstream) offered() {
+	u.requests++
+	u.load.outstanding++
+}
+
+// replied counts a reply.
+func (u *upstream) replied() {
+	u.load.outstanding--
+	if u.health.troubled {
+		u.health.replied()
+	}
 }
 
 // reached notes a connection that stands.
 func (u *upstream) reached() {
 	if u.down {
 		u.down = false
-		u.log.Info("server reachable again", zap.String("server", u.name))
+		u.proxy.log.Info("server reachable again", zap.String("server", u.name))
+	}
+	if u.health.connected(u.proxy.checks()) {
+		u.proxy.serverUp(u)
 	}
 }
 
-// failed notes that no address could be reached. It is logged once per change:
-// every client meets the same fact.
-func (u *upstream) failed(why poller.Cause) {
-	if u.down {
-		return
+// unreachable notes that no connection could be made at any of its addresses. It is
+// logged once per change: every client meets the same fact.
+func (u *upstream) unreachable(why poller.Cause) {
+	p := u.proxy
+	if why.Kind == poller.CauseConnectTimeout {
+		u.failures[failureConnectTimeout]++
+	} else {
+		u.failures[failureRefused]++
 	}
-	u.down = true
-	reason := why.String()
-	if len(u.addrs) == 0 {
-		reason = "its name does not resolve"
+	u.health.refused(p.loop.Now(), p.random.Uint64())
+	if !u.down {
+		u.down = true
+		reason := why.String()
+		if len(u.addrs) == 0 {
+			reason = "its name does not resolve"
+		}
+		p.log.Warn("server not reachable, "+p.fate(), zap.String("server", u.name), zap.String("why", reason))
 	}
-	u.log.Warn("server not reachable, clients are closed", zap.String("server", u.name), zap.String("why", reason))
+	p.eject(u, "not reachable")
 }
 
-// ended notes that the server ended a connection. Losses are gathered for a
-// moment, since a server that dies loses all its clients at once.
-func (u *upstream) ended(outstanding int) {
-	if outstanding == 0 {
-		return
+// lost notes a link that the server has ended, with so many replies owed. They are
+// gathered for a moment, since a server that dies loses all its links at once.
+func (u *upstream) lost(why failure, owed int) {
+	if owed > 0 || why != failureEnded && why != failureReset {
+		u.failures[why]++
 	}
-	u.lost++
-	u.lostRequests += outstanding
-	if !u.report.Armed() {
-		now := u.loop.Now()
-		u.loop.Arm(&u.report, u, max(now+int64(lossGather), u.reported+int64(complaintInterval)))
+	if owed > 0 {
+		u.lostLinks++
+		u.lostRequests += owed
+		if p := u.proxy; !u.report.Armed() {
+			now := p.loop.Now()
+			p.loop.Arm(&u.report, (*lossReport)(u), max(now+int64(lossGather), u.reported+int64(complaintInterval)))
+		}
+	}
+	if why == failureReset {
+		u.proxy.eject(u, "resets connections")
 	}
 }
 
-// Expire implements poller.Expirer: it reports the losses.
-func (u *upstream) Expire(now int64) {
-	u.log.Warn("server ended connections, their clients are closed", zap.String("server", u.name), zap.Int("connections", u.lost), zap.Int("requests_abandoned", u.lostRequests))
-	u.reported, u.lost, u.lostRequests = now, 0, 0
+// timedOut notes requests that got no reply in time.
+func (u *upstream) timedOut(requests int) {
+	u.failures[failureRequestTimeout] += int64(requests)
+	if u.health.timedOut(requests) {
+		u.proxy.eject(u, "does not reply")
+	}
+}
+
+// left is told when a session has left.
+func (u *upstream) left() {
+	if u.load.sessions == 0 && u.gone {
+		u.proxy.sweep = true
+	}
+}
+
+// lossReport is a server as the owner of the timer that reports its losses.
+type lossReport upstream
+
+// Expire implements poller.Expirer.
+func (r *lossReport) Expire(now int64) {
+	u := (*upstream)(r)
+	u.proxy.log.Warn("server ended connections, "+u.proxy.fate(), zap.String("server", u.name), zap.Int("connections", u.lostLinks), zap.Int("requests_lost", u.lostRequests))
+	u.reported, u.lostLinks, u.lostRequests = now, 0, 0
 }

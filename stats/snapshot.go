@@ -21,6 +21,11 @@ type Snapshot struct {
 
 	latencies *Latencies
 	uptime    int64 // ns
+
+	// Naks are the NAKs that were made here, by reason, and Upstreams the servers.
+	// Whoever has none leaves them empty, and they are not written.
+	Naks      []Named
+	Upstreams []Upstream
 }
 
 // NewSnapshot makes an empty snapshot, with the memory that Fill needs: whoever
@@ -46,6 +51,12 @@ func (s *Snapshot) AppendJSON(dst []byte) []byte {
 		NakZero, NaksLocal, Duplicates, OutOfOrder, BytesIn, BytesOut)
 	dst = s.appendLatencies(dst)
 	dst = s.appendCounters(dst, EventsStale, LogDropped)
+	if len(s.Naks) > 0 {
+		dst = appendNamed(dst, "naks_local_by_reason", s.Naks)
+	}
+	if len(s.Upstreams) > 0 {
+		dst = appendUpstreams(dst, s.Upstreams)
+	}
 	dst = appendFloat(dst, "uptime_s", rounded(float64(s.uptime)/1e9, 1e3))
 	return append(dst, '}', '\n')
 }

@@ -26,9 +26,9 @@ type loggingProxy struct {
 // newProxy makes the service that the options ask for.
 func (o *options) newProxy(sys poller.Sys, log *zap.Logger) (loop.Service, error) {
 	o.config.Log = log
-	server := findServer(o.forward)
+	servers := []proxy.Server{findServer(o.forward)}
 	if o.logRequests == "" {
-		return proxy.New(sys, server, o.config)
+		return proxy.New(sys, servers, o.config)
 	}
 	requestLog, err := reqlog.Open(reqlog.Config{
 		Path: o.logRequests, Slow: o.slow, Epoch: time.Now().UnixNano() - sys.Now(), UnixServer: o.forward.Path, Log: log,
@@ -37,7 +37,7 @@ func (o *options) newProxy(sys poller.Sys, log *zap.Logger) (loop.Service, error
 		return nil, err
 	}
 	o.config.RequestLog = requestLog
-	p, err := proxy.New(sys, server, o.config)
+	p, err := proxy.New(sys, servers, o.config)
 	if err != nil {
 		requestLog.Stop()
 		return nil, err

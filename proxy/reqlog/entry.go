@@ -81,6 +81,9 @@ const (
 	Shutdown
 	DataNotUTF8
 	DataNUL
+	UpstreamLost
+	NoServer
+	RequestTimeout
 	numWhys
 )
 
@@ -101,6 +104,9 @@ var whyNames = [numWhys]string{
 	Shutdown:          "shutdown",
 	DataNotUTF8:       "data is not UTF-8",
 	DataNUL:           "data holds NUL",
+	UpstreamLost:      "upstream lost",
+	NoServer:          "no server",
+	RequestTimeout:    "timeout",
 }
 
 // String is the reason as lines spell it.

@@ -1,0 +1,275 @@
+// failover.go owns what becomes of a session whose link is lost or must be left:
+// which requests are answered here, which go to another server, and which wait.
+//
+//	                          lost                          left, since its server is
+//	                                                        ejected or drained
+//	a byte has left           NAK upstream lost             its reply is waited for
+//	no byte has left          queued ─► another link        queued ─► another link
+//	half a reply              dropped                       waited for
+//	new requests              another link                  queued, then another link
+//
+// Where the close is relayed instead, the client gets what came and is closed.
+
+package proxy
+
+import (
+	"bytes"
+
+	"fooproxy/poller"
+	"fooproxy/proxy/reqlog"
+	"fooproxy/stats"
+)
+
+// relays reports whether the end of the link ends the session: in that mode, after
+// an end word, or since lines have gone whose replies nobody here knows of.
+func (s *session) relays() bool {
+	return !s.proxy.failsOver() || s.link.recordless || s.link.farewell
+}
+
+// serverEnded: the server says no more. rest is what came behind the last LF.
+func (s *session) serverEnded(why failure, rest []byte) {
+	if s.relays() {
+		s.relayRest(why, rest)
+		return
+	}
+	s.lose(why)
+}
+
+// relayRest delivers bytes that are not whole lines, and ends the session.
+func (s *session) relayRest(why failure, rest []byte) {
+	if len(rest) > 0 {
+		s.proxy.stats.Add(stats.LinesInvalid, 1)
+		s.toClient(rest)
+	}
+	s.link.upstream.lost(why, s.owed())
+	s.becauseServerEnded()
+	s.end()
+	s.link.conn.Abort() // what its server did not read before it ended is of no use to it
+}
+
+// serverLost: the link that stood is gone, and its server has not said that it
+// would end.
+func (s *session) serverLost(why poller.Cause) {
+	reason := failureReset
+	if why.Kind == poller.CauseWriteTimeout {
+		reason = failureWriteTimeout
+	}
+	if !s.relays() {
+		s.lose(reason)
+		return
+	}
+	s.link.upstream.lost(reason, s.owed())
+	s.because(reqlog.ServerLost, why.Errno)
+	s.end()
+	s.closed()
+}
+
+// lose lets the link go, and everything on it.
+func (s *session) lose(why failure) {
+	u := s.link.upstream
+	s.takeBack()
+	lost := s.clearLink(nakUpstreamLost)
+	s.noteBegun()
+	s.drop().Abort()
+	u.lost(why, lost)
+	s.goOn()
+}
+
+// leave has the session go to another server as soon as its own owes it nothing.
+// What its server must end itself, or what it knows alone, stays.
+func (s *session) leave() {
+	if s.state > sessionFinishing || s.relays() {
+		return
+	}
+	switch s.link.state {
+	case linkDialling:
+		s.takeBack()
+		s.clearLink(nakUpstreamLost) // nothing is left on it
+		s.drop().Abort()
+		s.goOn()
+	case linkOpen:
+		s.takeBack()
+		s.link.state = linkLeaving
+		s.answerHere()
+		s.answered()
+	}
+}
+
+// move leaves a link whose server owes nothing that the client waits for.
+func (s *session) move() {
+	s.clearLink(nakUpstreamLost)
+	s.noteBegun()
+	s.drop().Close()
+	s.goOn()
+}
+
+// noteBegun has the next link count from 1, where a request has left on this one.
+func (s *session) noteBegun() {
+	if s.link.conn.Written() > uint64(s.link.preamble) {
+		s.begun = true
+	}
+}
+
+// goOn follows the loss of a link: what is queued looks for another server. A
+// session without requests does so with its next one.
+func (s *session) goOn() {
+	if s.queuedBytes() > 0 {
+		s.connect()
+	}
+	s.answerHere()
+	s.answered()
+	s.client.Resume()
+}
+
+// dialFailed: no connection was made. What waits goes to the next server as it
+// is, since none of it has left.
+func (s *session) dialFailed(why poller.Cause) {
+	short := isShortage(why.Errno)
+	if u := s.link.upstream; short || int(s.tried) >= len(u.addrs) {
+		s.leaveUpstream()
+		if !short {
+			u.unreachable(why)
+			s.dialled = true
+		}
+	}
+	conn, lacks := s.dial()
+	if conn != nil {
+		s.moveTo(conn)
+		return
+	}
+	if short && lacks == 0 {
+		lacks = why.Errno
+	}
+	if s.link.recordless {
+		s.endWithoutLink(why, lacks)
+		return
+	}
+	s.takeBack()
+	s.clearLink(nakNoServer)
+	s.link = link{}
+	if s.proxy.failsOver() || lacks != 0 {
+		s.lack(lacks)
+		s.goOnWithoutLink()
+		return
+	}
+	s.endWithoutLink(why, lacks)
+}
+
+// goOnWithoutLink has NAKs delivered that a failed dial has made.
+func (s *session) goOnWithoutLink() {
+	s.answerHere()
+	s.answered()
+	s.client.Resume()
+}
+
+// endWithoutLink ends a session whose last dial has failed.
+func (s *session) endWithoutLink(why poller.Cause, short poller.Errno) {
+	if short != 0 {
+		s.proxy.complainOfShortage(short)
+		s.because(reqlog.OutOfResources, short)
+	} else {
+		s.because(reqlog.ServerUnreachable, why.Errno)
+	}
+	s.end()
+	s.link = link{}
+}
+
+// moveTo gives the link another connection. What waits for the old one goes on:
+// none of it has left, so its places in the stream are the same.
+func (s *session) moveTo(conn *poller.Conn) {
+	old := s.link.conn
+	s.link.conn = conn
+	conn.Append(old.TakeBack(0))
+	if s.client.Ended() {
+		conn.FinishWrite()
+	}
+	s.client.Resume() // the old one will not tell of room any more
+	s.answered()
+}
+
+// takeBack queues the requests of the link of which no byte has left. The rest of
+// one that is under way stays in the output.
+func (s *session) takeBack() {
+	p, lk := s.proxy, &s.link
+	written := lk.conn.Written()
+	back := lk.conn.TakeBack(written)
+	stays := len(back)
+	var lines []byte
+	all := lk.requests
+	lk.requests = queue{}
+	for id := all.head; id != 0; {
+		r := p.records.at(id)
+		next := r.nextLink
+		r.nextLink = 0
+		begin, whole := r.unsent(written, back, uint64(lk.preamble))
+		if !whole {
+			p.records.push(&lk.requests, linkOrder, id)
+			id = next
+			continue
+		}
+		stays = min(stays, int(begin-written))
+		switch r.state {
+		case recordExpired:
+			r.state = recordAnswered
+			s.extra.expired--
+		case recordAbandoned:
+			s.extra.expired--
+			p.records.put(id)
+		default:
+			r.state = recordQueued
+			lines = append(lines, back[begin-written:r.end-written]...)
+		}
+		if lk.upstream != nil {
+			lk.upstream.load.outstanding--
+		}
+		id = next
+	}
+	lk.conn.Append(back[:stays])
+	s.queueBefore(lines)
+}
+
+// unsent is where the line of a request begins, and whether all of it is among
+// the bytes that were not sent, which back begins with at written. Behind the
+// preamble nothing was sent in any case.
+func (r *record) unsent(written uint64, back []byte, preamble uint64) (begin uint64, whole bool) {
+	if r.end <= written {
+		return 0, false
+	}
+	if r.length < longLength {
+		begin = r.end - uint64(r.length)
+		return begin, begin >= written
+	}
+	if before := bytes.LastIndexByte(back[:r.end-written-1], '\n'); before >= 0 {
+		return written + uint64(before) + 1, true
+	}
+	return preamble, written <= preamble
+}
+
+// clearLink takes off the link what is still on it: requests that wait for its
+// replies are answered with the given reason, and counted.
+func (s *session) clearLink(why nak) (lost int) {
+	p, lk := s.proxy, &s.link
+	all := lk.requests
+	if lk.upstream != nil {
+		lk.upstream.load.outstanding -= all.count
+	}
+	lk.requests = queue{}
+	for id := all.head; id != 0; {
+		r := p.records.at(id)
+		next := r.nextLink
+		r.nextLink = 0
+		switch r.state {
+		case recordExpired:
+			r.state = recordAnswered
+			s.extra.expired--
+		case recordAbandoned:
+			s.extra.expired--
+			p.records.put(id)
+		default:
+			r.state, r.nak = recordAnswered, why
+			lost++
+		}
+		id = next
+	}
+	return lost
+}

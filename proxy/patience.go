@@ -1,0 +1,139 @@
+// patience.go owns how long requests wait: for their replies, and for a server
+// that takes them. A session has one timer, for the first request whose time is
+// over; when that fires too early it is set again, which is far cheaper than to
+// move it with each request.
+
+package proxy
+
+import (
+	"bytes"
+	"time"
+
+	"fooproxy/poller"
+)
+
+// impatience is a session as the owner of its timer.
+type impatience session
+
+// awaitPatiently sets the timer, where there is a bound and it is not set.
+func (s *session) awaitPatiently() {
+	c := &s.proxy.config
+	if c.RequestTimeout == 0 && !s.waits || s.requests.count == 0 && (s.extra == nil || s.extra.blocked == 0) {
+		return
+	}
+	after := shorter(c.RequestTimeout, c.NoServerWait)
+	if after == 0 {
+		return
+	}
+	s.rouse(s.proxy.loop.Now() + int64(after))
+}
+
+// rouse sets the timer, unless it is set for an earlier moment.
+func (s *session) rouse(when int64) {
+	x := s.more()
+	if !x.timer.Armed() || when < x.due {
+		x.due = when
+		s.proxy.loop.Arm(&x.timer, (*impatience)(s), when)
+	}
+}
+
+// shorter is the shorter of two times, of which 0 is none.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// Expire implements poller.Expirer: it answers the requests whose time is over.
+func (x *impatience) Expire(now int64) {
+	s := (*session)(x)
+	if s.state > sessionFinishing {
+		return
+	}
+	u := s.link.upstream
+	next, expired := s.expire(now)
+	if b := s.extra.blocked; b != 0 && s.waits && s.proxy.config.NoServerWait > 0 {
+		if due := b + int64(s.proxy.config.NoServerWait); due > now {
+			next = min(next, due)
+		} else {
+			s.endUnserved()
+			return
+		}
+	}
+	switch {
+	case next != poller.Forever:
+		s.rouse(max(next, now+int64(expireInterval)))
+	case s.requests.count == 0 && s.extra.expired == 0 && len(s.extra.lines) == 0:
+		s.less()
+	}
+	s.answerHere()
+	if expired > 0 && u != nil {
+		u.timedOut(expired)
+	}
+	if s.extra != nil && s.extra.expired > expiredMax && s.state <= sessionFinishing && s.link.conn != nil {
+		s.serverEnded(failureUnanswered, nil)
+		return
+	}
+	s.answered()
+}
+
+// expire marks the requests whose time is over, and gives when the next one is
+// due. Where the server may have replied already, but was not read, nobody is
+// late yet. Those count as expired that the server has had all the time.
+func (s *session) expire(now int64) (next int64, expired int) {
+	p := s.proxy
+	next = poller.Forever
+	conn := s.link.conn
+	unread := conn != nil && conn.HasUnread()
+	for id := s.requests.head; id != 0; {
+		r := p.records.at(id)
+		id = r.nextClient
+		due, why := s.due(r)
+		switch {
+		case due > now:
+			next = min(next, due)
+		case r.state == recordQueued:
+			r.state, r.nak = recordAnswered, why
+			s.begun = true
+			s.dropFirstQueued()
+		case unread && conn.Paused():
+			next = min(next, now+int64(expireRetry))
+		case unread:
+			next = min(next, now+int64(expireInterval))
+		default:
+			r.state, r.nak = recordExpired, why
+			s.extra.expired++
+			if r.arrived >= p.stoodUntil {
+				expired++
+			}
+		}
+	}
+	return next, expired
+}
+
+// due is when the time of a request is over, and why.
+func (s *session) due(r *record) (when int64, why nak) {
+	c := &s.proxy.config
+	when, why = poller.Forever, nakTimeout
+	if !r.isSent() && r.state != recordQueued {
+		return when, why
+	}
+	if c.RequestTimeout > 0 {
+		when = r.arrived + int64(c.RequestTimeout)
+	}
+	if r.state == recordQueued && s.waits && c.NoServerWait > 0 {
+		if at := r.arrived + int64(c.NoServerWait); at < when {
+			return at, nakNoServer
+		}
+	}
+	return when, why
+}
+
+// dropFirstQueued forgets the line of the first queued request, whose time is
+// over: they are queued in the order in which they came.
+func (s *session) dropFirstQueued() {
+	n := bytes.IndexByte(s.extra.lines, '\n') + 1
+	s.extra.lines = s.extra.lines[n:]
+	s.proxy.queued -= n
+}
