@@ -39,6 +39,16 @@ const (
 	// repeatsMax bounds how often a flag that makes a list may be given.
 	repeatsMax = 1024
 
+	// serversMax bounds the servers of a command: each is checked twice a second,
+	// and looked at for every new client.
+	serversMax = 256
+	// weightMax is the highest weight of a server: as much as 256 of the weakest.
+	// No machine is that strong.
+	weightMax = 256
+	// sessionsMax bounds the sessions that a server may be given as its most: Linux
+	// allows no process more descriptors.
+	sessionsMax = 1 << 30
+
 	// quotedBytesMax is how much of a wrong value an error repeats, in bytes:
 	// enough to find it, little enough for one line.
 	quotedBytesMax = 128

@@ -38,7 +38,8 @@ type Flags struct {
 	examples         []example
 	argument         *argument // nil where every value belongs to a flag
 	given            map[string]bool
-	wrong            string // the flag whose value was refused, with its dash
+	checks           []func() (name string, err error) // of what only all flags together show
+	wrong            string                            // the flag whose value was refused, with its dash
 	why              error
 	version          bool
 }
@@ -277,6 +278,11 @@ func (f *Flags) Parse(args []string) (code int, done bool) {
 		return f.print(VersionLine(f.command) + "\n"), true
 	case len(rest) > 0:
 		return f.complain(quote(rest[0]), "unexpected argument; every value belongs to a flag"), true
+	}
+	for _, check := range f.checks {
+		if name, err := check(); err != nil {
+			return f.Refuse(name, err.Error()), true
+		}
 	}
 	return ExitOK, false
 }
