@@ -24,7 +24,7 @@ func (s *session) beginLogged() {
 	if p.config.RequestLog == nil {
 		return
 	}
-	client := reqlog.UnixEndpoint
+	client := reqlog.UnixClient
 	if s.peer != (poller.Peer{}) {
 		client = reqlog.IPEndpoint(s.peer.AddrPort())
 	}
@@ -56,7 +56,7 @@ func (s *session) logServer(addr poller.Addr) {
 	switch {
 	case g == nil:
 	case addr.IsUnix():
-		g.peers.Server = reqlog.UnixEndpoint
+		g.peers.Server = reqlog.UnixServer(s.link.upstream.server)
 	default:
 		g.peers.Server = reqlog.IPEndpoint(addr.TCP())
 	}

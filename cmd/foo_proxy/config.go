@@ -11,7 +11,7 @@ const (
 	// serverPortDefault is that port.
 	serverPortDefault = 8000
 
-	// firstLookup bounds the wait for the server's name at the start. Clients
+	// firstLookup bounds the wait for the servers' names at the start. Clients
 	// wait as long; later look-ups keep nobody waiting.
 	firstLookup = time.Second
 	// lineBytesLow and lineBytesHigh bound -max-line, in bytes: a shortest
@@ -39,6 +39,11 @@ const (
 	outstandingHigh = 1 << 16
 	// backlogHigh bounds -backlog; the kernel cuts it to somaxconn anyway.
 	backlogHigh = 1 << 16
+
+	// endWordBytesHigh bounds an end word, in bytes.
+	endWordBytesHigh = 63
+	// checkLow bounds -check-interval: more often is a load of its own.
+	checkLow = 10 * time.Millisecond
 
 	// timeLow keeps timeouts above 0 that would otherwise mean no bound.
 	timeLow = time.Millisecond

@@ -4,7 +4,10 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap/zapcore"
@@ -15,19 +18,20 @@ import (
 
 // options is what the command line says.
 type options struct {
-	listen, forward cli.Address
-	level           zapcore.Level
-	pidFile         string
-	logRequests     string
-	slow            time.Duration
-	maxLine         int64
-	maxOutput       int64
-	maxMemory       int64
-	turnBytes       int64
-	idle, line      time.Duration
-	write           time.Duration
-	linger          time.Duration
-	config          proxy.Config
+	listen      cli.Address
+	level       zapcore.Level
+	pidFile     string
+	logRequests string
+	slow        time.Duration
+	maxLine     int64
+	maxOutput   int64
+	maxMemory   int64
+	turnBytes   int64
+	idle, line  time.Duration
+	write       time.Duration
+	linger      time.Duration
+	servers     serverFlags
+	config      proxy.Config
 }
 
 // parseOptions reads the arguments. Where done is true the command ends with
@@ -35,13 +39,14 @@ type options struct {
 func parseOptions(args []string, stdout, stderr io.Writer) (o *options, code int, done bool) {
 	o = &options{config: proxy.DefaultConfig()}
 	o.listen = cli.Address{Host: "::", Port: portDefault}
-	o.forward = cli.Address{Host: "localhost", Port: serverPortDefault}
+	o.servers.forward = []cli.Server{{Address: cli.Address{Host: "localhost", Port: serverPortDefault}, Weight: 1}}
+	o.servers.balance, o.servers.endWords = o.config.Balance.String(), strings.Join(o.config.EndWords, ",")
 	o.maxLine = int64(o.config.Client.MaxLine)
 	o.maxOutput = int64(o.config.Client.HighMark)
 	o.maxMemory = int64(o.config.MaxMemory)
 	o.turnBytes = int64(o.config.Client.TurnBytes)
 	o.linger = o.config.Client.LingerTimeout
-	f := cli.NewFlags("foo_proxy", "stands between Foo clients and a Foo server, and watches every request until its reply.", stdout, stderr)
+	f := cli.NewFlags("foo_proxy", "stands between Foo clients and Foo servers, and watches every request until its reply.", stdout, stderr)
 	o.declare(f)
 	if code, done = f.Parse(args); done {
 		return nil, code, true
@@ -58,7 +63,11 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o *options, code int
 	if o.slow > 0 && o.logRequests == "" {
 		return nil, f.Refuse("slow", "needs -log-requests, which says where to"), true
 	}
+	if words := strings.FieldsFunc(o.servers.endWords, func(r rune) bool { return r == ',' }); slices.ContainsFunc(words, func(w string) bool { return len(w) > endWordBytesHigh }) {
+		return nil, f.Refuse("end-words", fmt.Sprintf("a word has more than %d bytes", endWordBytesHigh)), true
+	}
 	o.apply()
+	o.applyServers(f)
 	return o, 0, false
 }
 
@@ -66,11 +75,12 @@ func (o *options) declare(f *cli.Flags) {
 	c := &o.config
 	f.Group("Where it stands")
 	f.Listen(&o.listen, "p,listen", "Listen on this `ADDRESS`: a port of all interfaces, host:port, [v6]:port or unix:/path; port 0 lets the kernel pick one, which the log tells.")
-	f.Connect(&o.forward, "f,forward", "Forward to the server at this `ADDRESS`: a port of this machine, host:port, [v6]:port or unix:/path.")
+	f.Servers(&o.servers.forward, "f,forward", "Forward to the server at this `ADDRESS`: a port of this machine, host:port, [v6]:port or unix:/path. For several servers give it several times, or several addresses with commas between. Behind an address may stand weight=1 to weight=256, max=N for at most N sessions, and backup: -f 8000,weight=3,8002,backup.")
 	f.Int(&c.Socket.Backlog, "backlog", "Let `N` clients wait in the kernel to be accepted.", 1, backlogHigh)
 	f.Group("What it forwards")
 	f.Bool(&c.Strict, "strict", "Answer lines that are not requests with a NAK here, and do not forward them.")
 	f.Size(&o.maxLine, "max-line", "Close a connection whose line is longer than this `SIZE`, LF counted; a client gets a NAK first.", lineBytesLow, lineBytesHigh)
+	o.declareServers(f)
 	f.Group("Limits")
 	f.Int(&c.MaxConns, "max-conns", "Serve `N` clients at once and let the others wait; 0 is half of the descriptor limit less 32.", 0, connsHigh)
 	f.ZeroIs("default: from the descriptor limit")
@@ -91,6 +101,7 @@ func (o *options) declare(f *cli.Flags) {
 	f.PidFile(&o.pidFile)
 	f.Example("foo_proxy -p 8001 -f 8000", "Listens on port 8001 of all interfaces, forwards to port 8000 of this machine.")
 	f.Example("foo_proxy -listen 127.0.0.1:8001 -forward foo.example.org:5151", "The same with whole addresses.")
+	f.Example("foo_proxy -f foo1:5151,weight=2,foo2:5151 -f foo3:5151,backup", "Three servers: the first gets twice as much as the second, the third waits for the two to fail.")
 	f.Example("foo_proxy -p unix:/run/foo/proxy -f unix:/run/foo/server", "The same with unix sockets.")
 	f.Example("kill -USR1 $(pidof foo_proxy)", "Has it print its statistics to stdout, one line of JSON.")
 }
@@ -102,14 +113,14 @@ func (o *options) declareTimes(f *cli.Flags) {
 	f.ZeroIs("default off")
 	f.Duration(&o.line, "line-timeout", "Close a client that does not end a line for this `DURATION`, counted from the line's first byte.", 0, timeHigh)
 	f.ZeroIs("default off")
-	f.Duration(&o.write, "write-timeout", "Close a client that takes no byte of its waiting replies for this `DURATION`.", 0, timeHigh)
+	f.Duration(&o.write, "write-timeout", "Close a client that takes no byte of its waiting replies for this `DURATION`, and give up a server that takes no requests.", 0, timeHigh)
 	f.ZeroIs("default off")
 	f.Duration(&c.Socket.KeepIdle, "keepalive", "Have the kernel probe a peer that is silent for this `DURATION`.", 0, timeHigh)
 	f.ZeroIs("default off")
 	f.Duration(&c.Socket.UserTimeout, "user-timeout", "Have the kernel give up a peer that leaves output unacknowledged or unread for this `DURATION`.", 0, timeHigh)
 	f.ZeroIs("default off")
 	f.Group("Other times")
-	f.Duration(&c.Server.ConnectTimeout, "connect-timeout", "Give the server this `DURATION` to accept a connection.", timeLow, timeHigh)
+	f.Duration(&c.Server.ConnectTimeout, "connect-timeout", "Give a server this `DURATION` to accept a connection.", timeLow, timeHigh)
 	f.Duration(&o.linger, "linger", "Discard the late input of a closing connection for this `DURATION` at most, so that its last replies arrive.", timeLow, timeHigh)
 	f.Duration(&c.Drain, "drain", "After SIGTERM, SIGINT or SIGQUIT, give outstanding requests this `DURATION` to get their replies.", timeLow, timeHigh)
 }
@@ -123,6 +134,6 @@ func (o *options) apply() {
 	client.TurnBytes, server.TurnBytes = int(o.turnBytes), int(o.turnBytes)
 	client.LingerTimeout, server.LingerTimeout = o.linger, o.linger
 	server.TurnLines = client.TurnLines
-	client.IdleTimeout, client.LineTimeout, client.WriteTimeout = o.idle, o.line, o.write
+	client.IdleTimeout, client.LineTimeout, client.WriteTimeout, server.WriteTimeout = o.idle, o.line, o.write, o.write
 	o.config.MaxMemory = int(o.maxMemory)
 }

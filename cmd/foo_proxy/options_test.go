@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,10 @@ func TestAWrongCommandLineIsOneLineAndCodeTwo(t *testing.T) {
 		{"-forward x", `-forward: "x" has no port; write host:port or a port`},
 		{"-listen [::1", `-listen: "[::1" is not an address; write [v6]:port`},
 		{"-f unix:", "-f: the path is missing; write unix:/path"},
+		{"-f 8000,weight=0", "-f: weight of localhost:8000: 0 is not between 1 and 256"},
+		{"-f backup,8000", `-f: "backup" stands before any address; it belongs behind one`},
+		{"-f 8000 -forward 127.0.0.1:8000", "-forward: localhost:8000 and 127.0.0.1:8000 are the same server"},
+		{"-f 8000,backup", "-f: all servers are backups; at least one must not be"},
 		{"-p", "-p: the value is missing"},
 		{"-frob", "-frob: unknown flag; foo_proxy -h lists all flags"},
 		{"extra", `"extra": unexpected argument; every value belongs to a flag`},
@@ -71,8 +76,21 @@ func parse(t *testing.T, args ...string) *options {
 func TestTheShortFormMeansTheSameAsTheLongOne(t *testing.T) {
 	short := parse(t, "-p", "8001", "-f", "8000")
 	long := parse(t, "-listen", ":8001", "--forward", "localhost:8000")
-	if short.listen != long.listen || short.forward != long.forward {
-		t.Errorf("%v and %v, %v and %v", short.listen, long.listen, short.forward, long.forward)
+	if short.listen != long.listen || !slices.Equal(short.servers.forward, long.servers.forward) {
+		t.Errorf("%v and %v, %v and %v", short.listen, long.listen, short.servers.forward, long.servers.forward)
+	}
+}
+
+func TestSeveralServersComeInOneValueOrInMany(t *testing.T) {
+	one := parse(t, "-f", "8000,weight=3,foo:8001,max=7,unix:/a,backup")
+	many := parse(t, "-f", "8000,weight=3", "-forward", "foo:8001,max=7", "-f", "unix:/a,backup")
+	want := []cli.Server{
+		{Address: cli.Address{Host: "localhost", Port: 8000}, Weight: 3},
+		{Address: cli.Address{Host: "foo", Port: 8001}, Weight: 1, Max: 7},
+		{Address: cli.Address{Path: "/a"}, Weight: 1, Backup: true},
+	}
+	if !slices.Equal(one.servers.forward, want) || !slices.Equal(many.servers.forward, want) {
+		t.Errorf("%v and %v, want %v", one.servers.forward, many.servers.forward, want)
 	}
 }
 
@@ -80,10 +98,10 @@ func TestTheShortFormMeansTheSameAsTheLongOne(t *testing.T) {
 // name service.
 func TestWithoutFlagsItListensOnAllInterfaces(t *testing.T) {
 	o, same := parse(t), parse(t, "-p", fmt.Sprint(portDefault), "-f", fmt.Sprint(serverPortDefault))
-	if o.listen != same.listen || o.forward != same.forward {
-		t.Errorf("listens on %#v and forwards to %#v, want %#v and %#v", o.listen, o.forward, same.listen, same.forward)
+	if o.listen != same.listen || !slices.Equal(o.servers.forward, same.servers.forward) {
+		t.Errorf("listens on %#v and forwards to %#v, want %#v and %#v", o.listen, o.servers.forward, same.listen, same.servers.forward)
 	}
-	for _, a := range []cli.Address{o.listen, o.forward} {
+	for _, a := range []cli.Address{o.listen, o.servers.forward[0].Address} {
 		if _, fixed := a.Fixed(); !fixed {
 			t.Errorf("%#v needs a name service", a)
 		}
@@ -105,7 +123,7 @@ func TestEachFlagSetsItsLimit(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	// A server that is silent or slow is no fault of its client.
-	if c.Server.IdleTimeout != 0 || c.Server.LineTimeout != 0 || c.Server.WriteTimeout != 0 {
+	if c.Server.IdleTimeout != 0 || c.Server.LineTimeout != 0 || c.Server.WriteTimeout != 11*time.Second {
 		t.Error("the client's timeouts hold for the server, too")
 	}
 }

@@ -26,12 +26,12 @@ type loggingProxy struct {
 // newProxy makes the service that the options ask for.
 func (o *options) newProxy(sys poller.Sys, log *zap.Logger) (loop.Service, error) {
 	o.config.Log = log
-	servers := []proxy.Server{findServer(o.forward)}
+	servers := o.findServers()
 	if o.logRequests == "" {
 		return proxy.New(sys, servers, o.config)
 	}
 	requestLog, err := reqlog.Open(reqlog.Config{
-		Path: o.logRequests, Slow: o.slow, Epoch: time.Now().UnixNano() - sys.Now(), UnixServer: o.forward.Path, Log: log,
+		Path: o.logRequests, Slow: o.slow, Epoch: time.Now().UnixNano() - sys.Now(), UnixServers: unixPaths(servers), Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -47,6 +47,19 @@ func (o *options) newProxy(sys poller.Sys, log *zap.Logger) (loop.Service, error
 		s.stdout = requestLog
 	}
 	return s, nil
+}
+
+// unixPaths are the paths of the servers that are reached through unix sockets, in
+// their order, and empty ones for the others.
+func unixPaths(servers []proxy.Server) (paths []string) {
+	for _, s := range servers {
+		path := ""
+		if len(s.Addrs) > 0 {
+			path = s.Addrs[0].Path()
+		}
+		paths = append(paths, path)
+	}
+	return paths
 }
 
 // Stop implements loop.Logging.

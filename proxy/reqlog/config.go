@@ -65,9 +65,9 @@ type Config struct {
 	// Epoch is the wall clock, in nanoseconds since 1970, when the loop's clock
 	// stood at 0. It is read once, so that the times of the lines never jump.
 	Epoch int64
-	// UnixServer is what lines call a server that is reached through a unix
-	// socket.
-	UnixServer string
+	// UnixServers are the paths of the servers that are reached through unix
+	// sockets, by the numbers of UnixServer.
+	UnixServers []string
 	// Log takes what happens to the log itself.
 	Log *zap.Logger
 }

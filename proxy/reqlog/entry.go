@@ -27,9 +27,12 @@ type Endpoint struct {
 	kind endpointKind
 }
 
-// UnixEndpoint is the other end of a unix socket. Its path is not kept: a client
-// has none, and there is one server.
-var UnixEndpoint = Endpoint{kind: unixEndpoint}
+// UnixClient is the client of a unix socket, which has no name.
+var UnixClient = Endpoint{kind: unixEndpoint}
+
+// UnixServer is a server's unix socket: the one of that number in
+// Config.UnixServers.
+func UnixServer(number int) Endpoint { return Endpoint{kind: unixEndpoint, port: uint16(number)} }
 
 // IPEndpoint is an address and a port; an address that is none gives the zero
 // Endpoint. A zone is not kept.

@@ -14,8 +14,8 @@ import (
 // spelling turns entries into lines. It remembers what the last lines had in
 // common with the next ones: the second, and the addresses.
 type spelling struct {
-	epoch      int64 // of the loop's clock, in ns since 1970
-	unixServer []byte
+	epoch       int64    // of the loop's clock, in ns since 1970
+	unixServers [][]byte // as JSON strings
 
 	second int64  // since 1970, that stamp is about
 	stamp  []byte // `{"ts":"2006-01-02T15:04:05.`
@@ -29,15 +29,26 @@ type peersText struct {
 }
 
 func newSpelling(config *Config) *spelling {
-	path := config.UnixServer
-	if len(path) > unixPathBytesMax {
-		path = path[:unixPathBytesMax]
+	s := &spelling{epoch: config.Epoch, second: -1 << 62}
+	for _, path := range config.UnixServers {
+		if len(path) > unixPathBytesMax {
+			path = path[:unixPathBytesMax]
+		}
+		quoted, err := json.Marshal("unix:" + path)
+		if err != nil {
+			panic("reqlog: a text that cannot be quoted: " + err.Error()) // there is none
+		}
+		s.unixServers = append(s.unixServers, quoted)
 	}
-	quoted, err := json.Marshal("unix:" + path)
-	if err != nil {
-		panic("reqlog: a text that cannot be quoted: " + err.Error()) // there is none
+	return s
+}
+
+// server is the text of a server's unix socket.
+func (s *spelling) server(e *Endpoint) []byte {
+	if n := int(e.port); e.kind == unixEndpoint && n < len(s.unixServers) {
+		return s.unixServers[n]
 	}
-	return &spelling{epoch: config.Epoch, unixServer: quoted, second: -1 << 62}
+	return []byte(`"unix"`)
 }
 
 var eventTexts = [...]string{
@@ -95,7 +106,7 @@ func (s *spelling) appendPeers(dst []byte, p *Peers) []byte {
 	dst = append(dst, `,"client":`...)
 	dst = appendEndpoint(dst, &p.Client, []byte(`"unix"`))
 	dst = append(dst, `,"upstream":`...)
-	return appendEndpoint(dst, &p.Server, s.unixServer)
+	return appendEndpoint(dst, &p.Server, s.server(&p.Server))
 }
 
 func appendEndpoint(dst []byte, e *Endpoint, ifUnix []byte) []byte {

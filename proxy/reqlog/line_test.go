@@ -18,7 +18,7 @@ var fourPeers = Peers{Conn: 7, Client: IPEndpoint(netip.MustParseAddrPort("192.0
 
 func TestLines(t *testing.T) {
 	const who = `"conn":7,"client":"192.0.2.1:40000","upstream":"[2001:db8::1]:8000"`
-	far := Peers{Conn: 1<<32 - 1, Client: IPEndpoint(netip.MustParseAddrPort("[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535")), Server: UnixEndpoint}
+	far := Peers{Conn: 1<<32 - 1, Client: IPEndpoint(netip.MustParseAddrPort("[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535")), Server: UnixServer(1)}
 	cases := []struct {
 		name string
 		e    entry
@@ -26,7 +26,7 @@ func TestLines(t *testing.T) {
 	}{
 		{"a connect", entry{peers: fourPeers, event: connectEvent},
 			`{"ts":"2026-02-28T23:59:58.999999Z","event":"connect",` + who + `}`},
-		{"a client without a server", entry{at: 1000, peers: Peers{Conn: 1, Client: UnixEndpoint}, event: connectEvent},
+		{"a client without a server", entry{at: 1000, peers: Peers{Conn: 1, Client: UnixClient}, event: connectEvent},
 			`{"ts":"2026-02-28T23:59:59.000000Z","event":"connect","conn":1,"client":"unix","upstream":null}`},
 		{"an ACK", entry{at: 61_000_999, peers: fourPeers, event: requestEvent,
 			request: Request{Seq: 3, Arrived: 60_000_000, BytesIn: 10, BytesOut: 11, Type: foo.ACK, End: Answered}},
@@ -44,7 +44,7 @@ func TestLines(t *testing.T) {
 		{"a close with the kernel's word", entry{peers: fourPeers, event: closeEvent, why: ClientReset, errno: uint16(syscall.ECONNRESET)},
 			`{"ts":"2026-02-28T23:59:58.999999Z","event":"close",` + who + `,"why":"client reset","error":"connection reset by peer"}`},
 	}
-	s := newSpelling(&Config{Epoch: epoch.UnixNano(), UnixServer: "/run/\"foo\"\n"})
+	s := newSpelling(&Config{Epoch: epoch.UnixNano(), UnixServers: []string{"", "/run/\"foo\"\n"}})
 	for range 2 { // the second time from what it remembers
 		for _, c := range cases {
 			line := string(s.appendLine([]byte("before"), &c.e))

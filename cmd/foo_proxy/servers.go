@@ -1,0 +1,87 @@
+// This file owns the part of the command line that is about servers: which there
+// are, how they are chosen, watched and done without. Defaults that depend on how
+// many there are count what -f names, never addresses.
+
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"fooproxy/cmd/internal/cli"
+	"fooproxy/cmd/internal/cli/loop"
+	"fooproxy/proxy"
+)
+
+// serverFlags is what the command line says of servers.
+type serverFlags struct {
+	forward        []cli.Server
+	onClose        string
+	check          string
+	balance        string
+	endWords       string
+	requestTimeout time.Duration
+}
+
+// The words of -on-server-close and -check.
+const (
+	closeRelay    = "relay"
+	closeFailover = "failover"
+)
+
+var checks = map[string]proxy.Check{"foo": proxy.CheckFoo, "tcp": proxy.CheckTCP, "off": proxy.CheckOff}
+
+func (o *options) declareServers(f *cli.Flags) {
+	c, s := &o.config, &o.servers
+	f.Group("Servers")
+	f.Choice(&s.balance, "balance", "How a session gets its server: by turns, where there are the fewest sessions, where fewer requests wait of two drawn, or by the client's address.", proxy.BalanceWords()...)
+	f.Choice(&s.onClose, "on-server-close", "Close the client with its server, or keep it: what is outstanding is answered NAK, all else goes to another server (default failover with several servers, relay with one).", closeRelay, closeFailover)
+	f.String(&s.endWords, "end-words", "With failover, close the client nevertheless where its server closes behind the reply to a request with one of these `WORDS`, in any case, commas between.")
+	f.Choice(&s.check, "check", "Check servers by a request, by a connection, or not at all (default foo with several servers, off with one).", "foo", "tcp", "off")
+	f.Duration(&c.CheckInterval, "check-interval", "Begin a check of each server every `DURATION`.", checkLow, timeHigh)
+	f.Duration(&c.CheckTimeout, "check-timeout", "Call a check bad that takes this `DURATION`.", timeLow, timeHigh)
+	f.Duration(&s.requestTimeout, "request-timeout", "Answer a request NAK whose reply has not come for this `DURATION`.", 0, timeHigh)
+	f.ZeroIs("default 5s with several servers, off with one")
+	f.Duration(&c.NoServerWait, "no-server-wait", "With failover and no server, let requests wait for one for this `DURATION` before they are answered NAK.", 0, timeHigh)
+	f.ZeroIs("default: answer at once")
+	f.Bool(&c.Rebalance, "rebalance", "With failover, give a server that comes back its share of sessions again, at most 5 % of all in a second.")
+}
+
+// applyServers spreads what was said, and fills in what depends on the number of
+// servers.
+func (o *options) applyServers(f *cli.Flags) {
+	c, s := &o.config, &o.servers
+	several := len(s.forward) > 1
+	c.OnServerClose, c.Check, c.RequestTimeout = proxy.Relay, proxy.CheckOff, s.requestTimeout
+	if several {
+		c.OnServerClose, c.Check = proxy.Failover, proxy.CheckFoo
+		if !f.Given("request-timeout") {
+			c.RequestTimeout = proxy.DefaultRequestTimeout
+		}
+	}
+	if s.onClose != "" {
+		c.OnServerClose = proxy.Relay
+		if s.onClose == closeFailover {
+			c.OnServerClose = proxy.Failover
+		}
+	}
+	if s.check != "" {
+		c.Check = checks[s.check]
+	}
+	c.Balance, _ = proxy.ParseBalance(s.balance) // the flag takes no other words
+	c.EndWords = strings.FieldsFunc(s.endWords, func(r rune) bool { return r == ',' })
+}
+
+// findServers looks all names up once before there are clients. One that does not
+// resolve is a server that cannot be reached, and no reason to end.
+func (o *options) findServers() []proxy.Server {
+	ctx, cancel := context.WithTimeout(context.Background(), firstLookup)
+	defer cancel()
+	var servers []proxy.Server
+	for i, t := range loop.FindTargets(ctx, o.servers.forward) {
+		f := o.servers.forward[i]
+		servers = append(servers, proxy.Server{Name: t.Name, Addrs: t.Addrs, Resolve: t.Resolve, Weight: f.Weight, MaxSessions: f.Max, Backup: f.Backup})
+	}
+	return servers
+}
