@@ -267,7 +267,10 @@ func checkSide(side string, c *poller.ConnConfig) error {
 // maxConns derives the number of clients from the descriptor limit, so that
 // this limit bites before the kernel's does. More than that is never served: a
 // client without a descriptor for its server would have to be closed.
-func (c *Config) maxConns(descriptors int) int {
+func (c *Config) maxConns(descriptors, servers int) int {
+	if c.Check != CheckOff {
+		descriptors -= servers // each may be checked at any moment
+	}
 	most := max(1, (descriptors-descriptorsKept)/descriptorsPerSession)
 	if c.MaxConns > 0 {
 		return min(c.MaxConns, most)

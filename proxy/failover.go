@@ -111,12 +111,13 @@ func (s *session) noteBegun() {
 }
 
 // goOn follows the loss of a link: what is queued looks for another server. A
-// session without requests does so with its next one.
+// session without requests does so with its next one, unless it left so that
+// another server gets its share.
 func (s *session) goOn() {
-	if s.queuedBytes() > 0 {
+	s.answerHere()
+	if s.state <= sessionFinishing && (s.queuedBytes() > 0 || s.evens) {
 		s.connect()
 	}
-	s.answerHere()
 	s.answered()
 	s.client.Resume()
 }

@@ -52,9 +52,12 @@ func (h *health) checked(good, alone bool) (changed bool) {
 }
 
 // refused notes that no connection could be made. The next try comes later each
-// time; random spreads those of several proxies.
+// time; random spreads those of several proxies. Where the server is down already
+// it is eject's business when that is.
 func (h *health) refused(now int64, random uint64) {
-	h.postpone(now, random, int64(dialPauseMin), int64(dialPauseMax))
+	if !h.down {
+		h.postpone(now, random, int64(dialPauseMin), int64(dialPauseMax))
+	}
 }
 
 func (h *health) postpone(now int64, random uint64, least, most int64) {

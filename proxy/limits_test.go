@@ -176,7 +176,7 @@ func TestMaxConnsIsDerivedFromTheDescriptorLimit(t *testing.T) {
 	}
 	for _, c := range cases {
 		config := Config{MaxConns: c.given}
-		if got := config.maxConns(c.descriptors); got != c.want {
+		if got := config.maxConns(c.descriptors, 3); got != c.want {
 			t.Errorf("-max-conns %d with %d descriptors: %d, want %d", c.given, c.descriptors, got, c.want)
 		}
 	}

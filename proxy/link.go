@@ -110,7 +110,7 @@ func (s *session) connect() bool {
 		s.lack(short)
 		return false
 	}
-	s.link.conn, s.link.state = conn, linkDialling
+	s.link.conn, s.link.state, s.evens = conn, linkDialling, false
 	if s.begun {
 		s.link.seq = 1
 	}
@@ -180,7 +180,9 @@ func (x *serverSide) OnLines(_ *poller.Conn, run []byte, maxLines int) (taken, l
 // is given up.
 func (x *serverSide) OnLongLine(_ *poller.Conn, head []byte) {
 	s := (*session)(x)
-	s.because(reqlog.ServerLineTooLong, 0)
+	if s.relays() {
+		s.because(reqlog.ServerLineTooLong, 0)
+	}
 	s.serverEnded(failureLineTooLong, head)
 }
 

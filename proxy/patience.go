@@ -64,7 +64,7 @@ func (x *impatience) Expire(now int64) {
 	switch {
 	case next != poller.Forever:
 		s.rouse(max(next, now+int64(expireInterval)))
-	case s.requests.count == 0 && s.extra.expired == 0 && len(s.extra.lines) == 0:
+	case s.extra.expired == 0 && len(s.extra.lines) == 0 && s.extra.blocked == 0:
 		s.less()
 	}
 	s.answerHere()

@@ -85,7 +85,7 @@ func New(sys poller.Sys, servers []Server, config Config) (*Proxy, error) {
 		loop:      loop,
 		servers:   servers,
 		stats:     stats.NewRecorder(metrics.NewRegistry(), loop.Now()),
-		maxConns:  config.maxConns(loop.DescriptorLimit()),
+		maxConns:  config.maxConns(loop.DescriptorLimit(), len(servers)),
 		random:    rand.New(rand.NewPCG(config.Seed, uint64(len(servers)))),
 		checkText: []byte(checkRequest),
 	}
