@@ -302,3 +302,20 @@ func TestAnAddressInUseOnTheRealKernel(t *testing.T) {
 		l.await("the connection to "+addr, func() bool { return a.said() == "open" })
 	}
 }
+
+func TestAnAcceptedConnectionKnowsWhereItsPeerHasConnected(t *testing.T) {
+	r := newRig(t)
+	p, a := r.client()
+	if got, want := a.conn.LocalAddr(), p.RemoteAddr(); got != want || !got.IsValid() {
+		t.Errorf("%v, want %v", got, want)
+	}
+	p.Reset() // whoever is gone has connected there all the same
+	if got, want := a.conn.LocalAddr(), p.RemoteAddr(); got != want {
+		t.Errorf("after a reset %v, want %v", got, want)
+	}
+	c := a.conn
+	r.settle()
+	if got := c.LocalAddr(); got.IsValid() {
+		t.Errorf("of a closed connection %v", got)
+	}
+}

@@ -5,6 +5,7 @@ package poller
 
 import (
 	"fmt"
+	"net/netip"
 	"syscall"
 )
 
@@ -174,7 +175,19 @@ func newConn(l *Loop, fd int, h Handler, config *ConnConfig, s state) (*Conn, Er
 	return c, 0
 }
 
-// SetHandler gives the connection another handler.
+// LocalAddr is the connection's own TCP address, the one that the peer of an
+// accepted connection has connected to. It is not valid where there is none. Each
+// call asks the kernel.
+func (c *Conn) LocalAddr() netip.AddrPort {
+	if c.state == stateFreed {
+		return netip.AddrPort{} // its descriptor may be another's
+	}
+	// The call also asks for the peer, who may be gone: that changes nothing.
+	local, _, _ := c.loop.sys.Names(int(c.fd))
+	return local
+}
+
+// SetHandler gives the connection another handler. A filter may call it.
 func (c *Conn) SetHandler(h Handler) { c.handler = h }
 
 // Adopt makes a connection of an open, non-blocking descriptor. carried are

@@ -83,6 +83,65 @@ func TestAFilterThatFailsEndsTheConnection(t *testing.T) {
 	}
 }
 
+// closer is a filter that closes its connection at the first byte.
+type closer struct{ abort bool }
+
+func (x closer) Filter(c *poller.Conn, raw []byte) (plain []byte, done bool, err error) {
+	if x.abort {
+		c.Abort()
+	} else {
+		c.Close()
+	}
+	return raw, true, nil
+}
+
+func TestAFilterMayCloseItsConnection(t *testing.T) {
+	for abort, says := range map[bool]string{false: "closed: closed", true: "closed: aborted"} {
+		for _, stopping := range []bool{false, true} {
+			r := newRig(t)
+			r.prepare = func(_ *actor, c *poller.Conn) { c.SetFilter(closer{abort}) }
+			p, a := r.client()
+			p.SendString("REQ 1\nREQ 2\nfrag")
+			if stopping {
+				a.conn.StopReading()
+			}
+			r.settle()
+			if !p.Ended() && !abort {
+				t.Error("there is no FIN")
+			}
+			p.Close()
+			r.settle()
+			r.wantLines(a, "")
+			r.wantSaid(a, says)
+		}
+	}
+}
+
+// handOver takes the first byte off and gives the connection to another handler.
+type handOver struct{ to *actor }
+
+func (x handOver) Filter(c *poller.Conn, raw []byte) (plain []byte, done bool, err error) {
+	c.SetHandler(x.to)
+	return raw[1:], true, nil
+}
+
+func TestAFilterMayGiveItsConnectionToAnotherHandler(t *testing.T) {
+	r := newRig(t)
+	b := &actor{}
+	r.prepare = func(_ *actor, c *poller.Conn) { c.SetFilter(handOver{b}) }
+	p, a := r.client()
+	p.SendString("xREQ 1\nfr")
+	r.settle()
+	p.SendString("ag\n")
+	p.Close()
+	r.settle()
+	r.wantLines(a, "")
+	r.wantLines(b, "REQ 1\nfrag\n")
+	if len(a.journal) > 0 {
+		t.Errorf("the first handler's journal: %s", a.said())
+	}
+}
+
 // adopted is a connection that another loop has let go, with the given bytes.
 func (r *rig) adopted(carried string) *actor {
 	r.t.Helper()
