@@ -16,7 +16,7 @@ func TestCountersHaveDistinctNames(t *testing.T) {
 		}
 		seen[c.String()] = c
 	}
-	if got := numCounters.String(); got != "counter(19)" {
+	if got := numCounters.String(); got != "counter(21)" {
 		t.Errorf("a value that is no counter is named %q", got)
 	}
 }

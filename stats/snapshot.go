@@ -45,7 +45,7 @@ func (s *Snapshot) AppendJSON(dst []byte) []byte {
 	dst = appendFloat(dst, "response_rate_1s", s.replyRateShort)
 	dst = appendFloat(dst, "response_rate_10s", s.replyRateLong)
 	dst = appendInt(dst, "connections", t[Accepts]-t[Closes])
-	dst = s.appendCounters(dst, Answered)
+	dst = s.appendCounters(dst, RefusedPerIP, RefusedHeader, Answered)
 	dst = appendInt(dst, "outstanding", t[MsgReq]-t[Answered]-t[Abandoned])
 	dst = s.appendCounters(dst, Abandoned, LinesInvalid, DataInvalid, Strays, Late,
 		NakZero, NaksLocal, Duplicates, OutOfOrder, BytesIn, BytesOut)

@@ -15,7 +15,7 @@ import (
 var snapshotKeys = strings.Fields(`
 	msg_total msg_req msg_ack msg_nak
 	request_rate_1s request_rate_10s response_rate_1s response_rate_10s
-	connections answered outstanding abandoned
+	connections refused_per_ip refused_header answered outstanding abandoned
 	lines_invalid data_invalid strays late nak_zero naks_local duplicates out_of_order
 	bytes_in bytes_out
 	latency_us latency_us.p50 latency_us.p90 latency_us.p99 latency_us.p999 latency_us.max
