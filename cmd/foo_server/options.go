@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"fooproxy/cmd/internal/cli"
+	"fooproxy/cmd/internal/cli/loop"
 	"fooproxy/foo/server"
 )
 
@@ -41,6 +42,8 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o options, code int,
 	flags.Share(&o.server.NakRate, "nak-rate", "Answer this `SHARE` of the requests, 0 to 1, with a NAK.")
 	flags.Duration(&o.server.Delay, "delay", "Delay each reply by this `DURATION`.", 0, timeHigh)
 	flags.ZeroIs("default off")
+
+	loop.AcceptProxy(flags, &o.server.AcceptProxy)
 
 	o.declareLimits(flags, &maxLine)
 

@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
+	"fooproxy/foo/proxyheader"
 	"fooproxy/foo/server"
 )
 
@@ -34,7 +37,7 @@ func TestWhereItListens(t *testing.T) {
 func TestFlagsReachTheServer(t *testing.T) {
 	var out bytes.Buffer
 	o, _, done := parseOptions([]string{"-nak-rate", "0.5", "-delay", "20ms", "-max-line", "1KiB", "-max-conns", "7",
-		"-idle-timeout", "1s", "-line-timeout", "2s", "-write-timeout", "3s", "-drain", "4s", "-linger", "6s", "-backlog", "9"}, &out, &out)
+		"-idle-timeout", "1s", "-line-timeout", "2s", "-write-timeout", "3s", "-drain", "4s", "-linger", "6s", "-backlog", "9", "-accept-proxy", "10.0.0.0/8,unix"}, &out, &out)
 	c := o.server
 	if done || c.Random == nil {
 		t.Fatalf("the flags are refused, or nothing is random: %s", out.String())
@@ -45,7 +48,8 @@ func TestFlagsReachTheServer(t *testing.T) {
 	wanted.Conn.MaxLine, wanted.Socket.Backlog = 1024, 9
 	wanted.Conn.IdleTimeout, wanted.Conn.LineTimeout, wanted.Conn.WriteTimeout = time.Second, 2*time.Second, 3*time.Second
 	wanted.Conn.LingerTimeout = 6 * time.Second
-	if c != wanted {
+	wanted.AcceptProxy = proxyheader.Trusted{Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Unix: true}
+	if !reflect.DeepEqual(c, wanted) {
 		t.Errorf("the configuration is %+v, not %+v", c, wanted)
 	}
 }

@@ -67,6 +67,7 @@ func TestWhatCannotBeStartedIsOneLine(t *testing.T) {
 		"two addresses":     {[]string{"-listen", "1", "-p", "2"}, 2, "-p: the address is given by -listen already"},
 		"no time to drain":  {[]string{"-drain", "0s"}, 2, "-drain: 0s is not between 1ms and 24h"},
 		"bad host":          {[]string{"-H", "a b"}, 2, "-H"},
+		"bad network":       {[]string{"-accept-proxy", "10.0.0.1/8"}, 2, "-accept-proxy: 10.0.0.1/8 has bits behind its mask; write 10.0.0.0/8"},
 		"foreign address":   {[]string{"-listen", "192.0.2.1:1"}, 1, "192.0.2.1:1: cannot assign requested address"},
 		"no such directory": {[]string{"-listen", "127.0.0.1:0", "-pidfile", "/nonexistent/pid"}, 1, "/nonexistent/pid"},
 	} {

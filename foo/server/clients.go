@@ -21,8 +21,6 @@ type clients struct {
 	most int
 }
 
-func (cs *clients) full() bool { return len(cs.all) >= cs.most }
-
 func (cs *clients) add(c *client) {
 	c.place = len(cs.all)
 	cs.all = append(cs.all, c)
@@ -38,22 +36,31 @@ func (cs *clients) remove(c *client) {
 
 // OnAccept implements poller.Acceptor.
 func (s *Server) OnAccept(_ *poller.Listener, peer poller.Peer) (poller.Handler, *poller.ConnConfig) {
+	if h := s.newcomers.Expect(peer); h != nil {
+		return h, &s.config.Conn
+	}
 	return &client{server: s, peer: peer}, &s.config.Conn
 }
 
 // OnAccepted implements poller.Acceptor. Only here does the connection exist:
 // the loop may give up between the two calls.
 func (s *Server) OnAccepted(conn *poller.Conn, h poller.Handler) {
-	c := h.(*client)
+	if s.newcomers.Enter(conn, h) {
+		s.pauseWhenFull()
+		return
+	}
+	s.begin(h.(*client), conn)
+}
+
+// begin has a client's conversation begin.
+func (s *Server) begin(c *client, conn *poller.Conn) {
 	c.conn = conn
 	s.clients.add(c)
 	s.recorder.Add(stats.Accepts, 1)
 	if entry := s.log.Check(zap.InfoLevel, "connection from"); entry != nil {
 		entry.Write(zap.Stringer("address", c.peer))
 	}
-	if s.clients.full() {
-		s.pauseListeners()
-	}
+	s.pauseWhenFull()
 	if s.draining {
 		conn.StopReading()
 	}
@@ -64,21 +71,32 @@ func (s *Server) OnAcceptError(l *poller.Listener, e poller.Errno) {
 	s.log.Warn("cannot accept; trying again", zap.Stringer("address", l.Addr()), zap.Error(e))
 }
 
-func (s *Server) pauseListeners() {
+// full reports whether all places are taken, those included of clients whose header
+// has not come.
+func (s *Server) full() bool { return len(s.clients.all)+s.newcomers.Len() >= s.clients.most }
+
+func (s *Server) pauseWhenFull() {
+	if !s.full() {
+		return
+	}
 	for _, listener := range s.listeners {
 		listener.Pause()
+	}
+}
+
+func (s *Server) resumeWhenFree() {
+	if s.full() {
+		return
+	}
+	for _, listener := range s.listeners {
+		listener.Resume()
 	}
 }
 
 // forget takes a client off whose descriptor is closed, and gives its place to
 // the next one.
 func (s *Server) forget(c *client) {
-	wasFull := s.clients.full()
 	s.clients.remove(c)
 	s.recorder.Add(stats.Closes, 1)
-	if wasFull && !s.clients.full() {
-		for _, listener := range s.listeners {
-			listener.Resume()
-		}
-	}
+	s.resumeWhenFree()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rcrowley/go-metrics"
 	"go.uber.org/zap"
 
+	"fooproxy/foo/proxyheader"
 	"fooproxy/poller"
 )
 
@@ -69,6 +70,9 @@ type Config struct {
 	// in the kernel's queue. 0 derives it from the descriptor limit, and it is
 	// never more than that.
 	MaxConns int
+	// AcceptProxy is whose connections have to begin with a PROXY header, which says
+	// who the client is.
+	AcceptProxy proxyheader.Trusted
 	// NakRate is the share of requests, 0 to 1, that get a NAK for no reason.
 	NakRate float64
 	// Random decides which ones. It belongs to the loop, and is needed only

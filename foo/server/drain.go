@@ -18,9 +18,8 @@ func (s *Server) drain() {
 	for _, listener := range s.listeners {
 		listener.Drain()
 	}
-	if s.clients.full() {
-		s.pauseListeners()
-	}
+	s.pauseWhenFull()
+	s.newcomers.Drain()
 	for _, c := range s.clients.all {
 		c.conn.StopReading()
 	}
@@ -34,7 +33,7 @@ func (s *Server) stopWhenDrained() {
 			return // somebody may still wait there
 		}
 	}
-	if len(s.clients.all) == 0 {
+	if len(s.clients.all) == 0 && s.newcomers.Len() == 0 {
 		s.loop.Stop()
 	}
 }

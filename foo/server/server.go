@@ -10,7 +10,8 @@
 //	                            ▼  │
 //	                    reply.go   delay.go
 //
-// clients.go knows who is connected, drain.go how the server ends.
+// clients.go knows who is connected, door.go who has to say first for whom it
+// speaks, drain.go how the server ends.
 package server
 
 import (
@@ -21,6 +22,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"fooproxy/foo/newcomer"
 	"fooproxy/poller"
 	"fooproxy/stats"
 )
@@ -37,6 +39,7 @@ type Server struct {
 
 	listeners []*poller.Listener
 	clients   clients
+	newcomers *newcomer.Room
 
 	replies    []byte // the batch of replies in the making
 	made       batch
@@ -63,6 +66,7 @@ func New(config Config) (*Server, error) {
 		log:      config.Log,
 		recorder: stats.NewRecorder(config.Registry, loop.Now()),
 	}
+	s.newcomers = newcomer.NewRoom(loop, config.Log, config.AcceptProxy, (*doorkeeper)(s))
 	s.clients.most = config.maxConns(loop.DescriptorLimit())
 	// A place of its own in the mailbox: a drain must not be told "busy".
 	post, ok := loop.Mailbox().Reserve()

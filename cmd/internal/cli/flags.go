@@ -241,6 +241,13 @@ func (f *Flags) Bool(p *bool, names, usage string) {
 	f.add(names, "", usage, store(p, parse), show).boolean = true
 }
 
+// Value declares a flag whose kind only the command knows. read takes the value, or
+// says what is wrong with it in one sentence without the name of the flag; show gives
+// the default.
+func (f *Flags) Value(names, argument, usage string, read func(string) error, show func() string) {
+	f.add(names, argument, usage, read, show)
+}
+
 // LogLevel declares -log-level, which all commands spell alike.
 func (f *Flags) LogLevel(p *zapcore.Level) {
 	choices := []string{"debug", "info", "warn", "error"}
