@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"fooproxy/foo/proxyheader"
 	"fooproxy/poller"
 	"fooproxy/proxy/reqlog"
 )
@@ -69,6 +70,11 @@ const (
 	// lossGather is how long the losses of one server's death are gathered into
 	// one line of the log.
 	lossGather = 100 * time.Millisecond
+
+	// turnAwayLinger is how long the input of a client is discarded that is closed
+	// at once: what it sent with its connect, so that it gets a FIN and no reset. Its
+	// descriptor must be free soon, since whoever is turned away comes again.
+	turnAwayLinger = time.Millisecond
 
 	// recordsPerLine is how many records may be looked through for the price of
 	// one line of the turn's budget: about the time it takes to forward one.
@@ -170,6 +176,12 @@ type Config struct {
 	// MaxConns is how many clients are served at once, as far as the descriptor
 	// limit allows; 0 derives it from that. Above it the listener waits.
 	MaxConns int
+	// MaxConnsPerIP is how many clients of one address are served at once; one more
+	// is closed at once. 0: as many as there are.
+	MaxConnsPerIP int
+	// AcceptProxy is whose connections have to begin with a PROXY header, which says
+	// who the client is.
+	AcceptProxy proxyheader.Trusted
 	// MaxMemory bounds the buffers and records of all connections, in bytes.
 	// Above it the clients that hold the most are not read.
 	MaxMemory int
@@ -247,6 +259,8 @@ func (c *Config) check() error {
 		return errors.New("checks need an interval and a timeout")
 	case slices.ContainsFunc(c.EndWords, func(w string) bool { return len(w) < 1 || len(w) > endWordBytesMax }):
 		return fmt.Errorf("end words have 1 to %d bytes", endWordBytesMax)
+	case c.MaxConnsPerIP < 0:
+		return errors.New("the number of clients of one address must be positive")
 	}
 	return errors.Join(checkSide("client", &c.Client), checkSide("server", &c.Server))
 }

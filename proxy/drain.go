@@ -41,6 +41,7 @@ func (p *Proxy) beginDrain() {
 	for _, l := range p.listeners {
 		l.Drain()
 	}
+	p.door.newcomers.Drain()
 	for _, s := range p.sessions {
 		s.drain()
 	}

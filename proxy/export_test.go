@@ -52,6 +52,9 @@ func (p *Proxy) checkInvariants() error {
 	if err := errors.Join(p.records.checkInvariants(), p.checkUpstreams()); err != nil {
 		return err
 	}
+	if err := p.checkDoor(); err != nil {
+		return err
+	}
 	return p.checkCounters(open)
 }
 

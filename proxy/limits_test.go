@@ -202,6 +202,7 @@ func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 		{"no request may be outstanding", func(c *Config) { c.MaxOutstanding = 0 }, "outstanding"},
 		{"negative clients", func(c *Config) { c.MaxConns = -1 }, "positive"},
 		{"no memory", func(c *Config) { c.MaxMemory = 0 }, "positive"},
+		{"negative clients of an address", func(c *Config) { c.MaxConnsPerIP = -1 }, "positive"},
 		{"one of each", func(c *Config) { c.MaxOutstanding, c.MaxConns, c.MaxMemory = 1, 1, 1 }, ""},
 	}
 	for _, c := range cases {

@@ -91,7 +91,7 @@ var plantedFaults = []sim.Planted{
 		"		ln.welcome(fd, peer)\n", "		ln.welcome(fd, peer)\n		ln.canAccept = !PLANTED\n"),
 	sim.Plant("a listener without descriptors waits for the next event", "poller/listener.go",
 		"	ln.resting = true\n", "	if PLANTED {\n		ln.canAccept = false\n		return\n	}\n	ln.resting = true\n"),
-	sim.Plant("a listener at its limit never goes on", "proxy/proxy.go",
+	sim.Plant("a listener at its limit never goes on", "proxy/door.go",
 		"			l.Resume()\n", "			if !PLANTED {\n				l.Resume()\n			}\n"),
 
 	// Timers and the mailbox.

@@ -42,6 +42,7 @@ type Proxy struct {
 	trimmer   poller.Timer
 	drain     drain
 	askDrain  func()
+	door      door
 
 	logged     []logged // of each session, at its place; empty without a request log
 	logDropped uint64   // lines that it has dropped, as far as they are in stats
@@ -96,6 +97,7 @@ func New(sys poller.Sys, servers []Server, config Config) (*Proxy, error) {
 		panic("proxy: the mailbox of a new loop is full")
 	}
 	p.askDrain = sync.OnceFunc(func() { post(p.beginDrain) })
+	p.openDoor()
 	loop.OnTurn(p.endTurn)
 	loop.OnStall(p.stood)
 	loop.SetBusyPoll(config.BusyPoll)
@@ -183,25 +185,38 @@ func (p *Proxy) endTurn(now int64) {
 	p.endDrain()
 }
 
-// OnAccept implements poller.Acceptor: every client gets a session.
+// OnAccept implements poller.Acceptor: every client that the door lets in gets a
+// session.
 func (p *Proxy) OnAccept(_ *poller.Listener, peer poller.Peer) (poller.Handler, *poller.ConnConfig) {
-	p.lastID++
-	return &session{proxy: p, peer: peer, id: p.lastID}, &p.config.Client
+	if h, config := p.meet(peer); h != nil {
+		return h, config
+	}
+	return p.newSession(peer), &p.config.Client
 }
 
-// OnAccepted implements poller.Acceptor: the session gets its link.
+func (p *Proxy) newSession(client poller.Peer) *session {
+	p.lastID++
+	return &session{proxy: p, peer: client, id: p.lastID}
+}
+
+// OnAccepted implements poller.Acceptor.
 func (p *Proxy) OnAccepted(c *poller.Conn, h poller.Handler) {
-	s := h.(*session)
+	if !p.keepOut(c, h) {
+		p.begin(h.(*session), c)
+	}
+}
+
+// begin has a session begin with its client's connection: it gets its link.
+func (p *Proxy) begin(s *session, c *poller.Conn) {
 	s.client, s.place = c, int32(len(p.sessions))
 	p.sessions = append(p.sessions, s)
 	s.beginLogged()
+	p.door.perIP.enter(s.peer)
 	p.stats.Add(stats.Accepts, 1)
 	if ce := p.log.Check(zap.DebugLevel, "client accepted"); ce != nil {
 		ce.Write(zap.Stringer("client", s.peer), zap.Uint32("session", s.id))
 	}
-	if len(p.sessions) >= p.maxConns {
-		p.pauseListeners()
-	}
+	p.pauseWhenFull()
 	s.connect()
 	s.logConnect()
 	if p.drain.begun {
@@ -222,11 +237,7 @@ func (p *Proxy) freeSession(s *session) {
 	p.sessions[s.place].place = s.place
 	p.sessions[last] = nil
 	p.sessions = p.sessions[:last]
-	if last < p.maxConns {
-		for _, l := range p.listeners {
-			l.Resume()
-		}
-	}
+	p.resumeWhenFree()
 }
 
 func (p *Proxy) pauseListeners() {

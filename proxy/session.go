@@ -181,6 +181,7 @@ func (s *session) OnRoom(*poller.Conn) {
 func (s *session) OnClose(_ *poller.Conn, why poller.Cause) {
 	p := s.proxy
 	p.stats.Add(stats.Closes, 1)
+	p.door.perIP.leave(s.peer)
 	if ce := p.log.Check(zap.DebugLevel, "client closed"); ce != nil {
 		ce.Write(zap.Stringer("client", s.peer), zap.Uint32("session", s.id), zap.Stringer("why", why))
 	}

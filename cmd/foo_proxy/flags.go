@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"fooproxy/cmd/internal/cli"
+	"fooproxy/cmd/internal/cli/loop"
 	"fooproxy/proxy"
 )
 
@@ -78,12 +79,15 @@ func (o *options) declare(f *cli.Flags) {
 	f.Servers(&o.servers.forward, "f,forward", "Forward to the server at this `ADDRESS`: a port of this machine, host:port, [v6]:port or unix:/path. For several servers give it several times, or several addresses with commas between. Behind an address may stand weight=1 to weight=256, max=N for at most N sessions, and backup: -f 8000,weight=3,8002,backup.")
 	f.Int(&c.Socket.Backlog, "backlog", "Let `N` clients wait in the kernel to be accepted.", 1, backlogHigh)
 	f.Group("What it forwards")
+	loop.AcceptProxy(f, &c.AcceptProxy)
 	f.Bool(&c.Strict, "strict", "Answer lines that are not requests with a NAK here, and do not forward them.")
 	f.Size(&o.maxLine, "max-line", "Close a connection whose line is longer than this `SIZE`, LF counted; a client gets a NAK first.", lineBytesLow, lineBytesHigh)
 	o.declareServers(f)
 	f.Group("Limits")
 	f.Int(&c.MaxConns, "max-conns", "Serve `N` clients at once and let the others wait; 0 is half of the descriptor limit less 32.", 0, connsHigh)
 	f.ZeroIs("default: from the descriptor limit")
+	f.Int(&c.MaxConnsPerIP, "max-conns-per-ip", "Serve `N` clients of one address at once and close one more at once; clients of unix sockets are not counted.", 0, connsHigh)
+	f.ZeroIs("default off")
 	f.Int(&c.MaxOutstanding, "max-outstanding", "Do not read a client while `N` of its requests wait for their replies.", 1, outstandingHigh)
 	f.Size(&o.maxOutput, "max-output", "Do not read one side while this `SIZE` of output waits on the other.", lineBytesLow, outputHigh)
 	f.Size(&o.maxMemory, "max-memory", "Do not read the clients that hold the most while buffers and records of all are above this `SIZE`.", memoryLow, memoryHigh)
