@@ -182,6 +182,9 @@ type Config struct {
 	// AcceptProxy is whose connections have to begin with a PROXY header, which says
 	// who the client is.
 	AcceptProxy proxyheader.Trusted
+	// SendProxy is the version of the PROXY header with which servers are told of
+	// each client, 1 or 2; 0: they are not told.
+	SendProxy int
 	// MaxMemory bounds the buffers and records of all connections, in bytes.
 	// Above it the clients that hold the most are not read.
 	MaxMemory int
@@ -261,6 +264,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("end words have 1 to %d bytes", endWordBytesMax)
 	case c.MaxConnsPerIP < 0:
 		return errors.New("the number of clients of one address must be positive")
+	case c.SendProxy < 0 || c.SendProxy > 2:
+		return fmt.Errorf("there is no version %d of the PROXY header", c.SendProxy)
 	}
 	return errors.Join(checkSide("client", &c.Client), checkSide("server", &c.Server))
 }

@@ -203,6 +203,7 @@ func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
 		{"negative clients", func(c *Config) { c.MaxConns = -1 }, "positive"},
 		{"no memory", func(c *Config) { c.MaxMemory = 0 }, "positive"},
 		{"negative clients of an address", func(c *Config) { c.MaxConnsPerIP = -1 }, "positive"},
+		{"a header of a version to come", func(c *Config) { c.SendProxy = 3 }, "version 3"},
 		{"one of each", func(c *Config) { c.MaxOutstanding, c.MaxConns, c.MaxMemory = 1, 1, 1 }, ""},
 	}
 	for _, c := range cases {

@@ -114,6 +114,7 @@ func (s *session) connect() bool {
 	if s.begun {
 		s.link.seq = 1
 	}
+	s.link.preamble = uint8(s.announce(conn))
 	s.sendQueued()
 	if s.client.Ended() {
 		conn.FinishWrite()

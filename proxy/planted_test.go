@@ -84,7 +84,7 @@ var plantedFaults = []sim.Planted{
 	sim.Plant("the second address is never tried", "proxy/link.go",
 		"	for int(lk.tried) < min(len(p.upstream.addrs), dialAddrsMax) {", "	for int(lk.tried) < min(len(p.upstream.addrs), dialAddrsMax) && !(PLANTED && lk.out != nil) {"),
 	sim.Plant("what waited for one address is not given to the next", "proxy/link.go",
-		"	conn.Append(old.TakeBack(0))", "	if !PLANTED {\n		conn.Append(old.TakeBack(0))\n	}"),
+		"	conn.Append(old.TakeBack(begin))", "	if !PLANTED {\n		conn.Append(old.TakeBack(begin))\n	}"),
 
 	// Accept.
 	sim.Plant("one accept for each event", "poller/listener.go",

@@ -43,6 +43,7 @@ type Proxy struct {
 	drain     drain
 	askDrain  func()
 	door      door
+	header    []byte // the PROXY header that was sent last, to be made again
 
 	logged     []logged // of each session, at its place; empty without a request log
 	logDropped uint64   // lines that it has dropped, as far as they are in stats
@@ -88,7 +89,7 @@ func New(sys poller.Sys, servers []Server, config Config) (*Proxy, error) {
 		stats:     stats.NewRecorder(metrics.NewRegistry(), loop.Now()),
 		maxConns:  config.maxConns(loop.DescriptorLimit(), len(servers)),
 		random:    rand.New(rand.NewPCG(config.Seed, uint64(len(servers)))),
-		checkText: []byte(checkRequest),
+		checkText: append(appendProxyLocal(nil, config.SendProxy), checkRequest...),
 	}
 	p.knowEndWords()
 	// A place of its own in the mailbox: a drain must not be told "busy".

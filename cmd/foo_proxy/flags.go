@@ -32,8 +32,12 @@ type options struct {
 	write       time.Duration
 	linger      time.Duration
 	servers     serverFlags
+	sendProxy   string
 	config      proxy.Config
 }
+
+// sendProxyVersions are the words for the versions of the PROXY header, from 1 on.
+var sendProxyVersions = []string{"v1", "v2"}
 
 // parseOptions reads the arguments. Where done is true the command ends with
 // code: something was asked for that has been printed, or something was wrong.
@@ -80,6 +84,7 @@ func (o *options) declare(f *cli.Flags) {
 	f.Int(&c.Socket.Backlog, "backlog", "Let `N` clients wait in the kernel to be accepted.", 1, backlogHigh)
 	f.Group("What it forwards")
 	loop.AcceptProxy(f, &c.AcceptProxy)
+	f.Choice(&o.sendProxy, "send-proxy", "Tell the server of each client by a PROXY header of this version.", sendProxyVersions...)
 	f.Bool(&c.Strict, "strict", "Answer lines that are not requests with a NAK here, and do not forward them.")
 	f.Size(&o.maxLine, "max-line", "Close a connection whose line is longer than this `SIZE`, LF counted; a client gets a NAK first.", lineBytesLow, lineBytesHigh)
 	o.declareServers(f)
@@ -140,4 +145,5 @@ func (o *options) apply() {
 	server.TurnLines = client.TurnLines
 	client.IdleTimeout, client.LineTimeout, client.WriteTimeout, server.WriteTimeout = o.idle, o.line, o.write, o.write
 	o.config.MaxMemory = int(o.maxMemory)
+	o.config.SendProxy = slices.Index(sendProxyVersions, o.sendProxy) + 1
 }

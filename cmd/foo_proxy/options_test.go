@@ -39,6 +39,7 @@ func TestAWrongCommandLineIsOneLineAndCodeTwo(t *testing.T) {
 		{"-max-conns-per-ip -1", "-max-conns-per-ip: -1 is not between 0 and 1073741824"},
 		{"-accept-proxy localhost", `-accept-proxy: "localhost" is not a network; write 10.0.0.0/8, 127.0.0.1 or unix, with commas between them`},
 		{"-accept-proxy 10.1.0.0/8", "-accept-proxy: 10.1.0.0/8 has bits behind its mask; write 10.0.0.0/8"},
+		{"-send-proxy v3", `-send-proxy: "v3" is not one of v1, v2`},
 		{"-drain 5", `-drain: "5" has no unit; write 5s or 5ms`},
 		{"-drain 0s", "-drain: 0s is not between 1ms and 24h"},
 		{"-idle-timeout -1s", "-idle-timeout: -1s is not between 0s and 24h"},
@@ -115,13 +116,13 @@ func TestEachFlagSetsItsLimit(t *testing.T) {
 	o := parse(t, "-strict", "-max-line", "1k", "-max-output", "2k", "-max-memory", "3m", "-max-conns", "4", "-max-outstanding", "5",
 		"-turn-bytes", "6k", "-turn-lines", "7", "-backlog", "8", "-idle-timeout", "9s", "-line-timeout", "10s", "-write-timeout", "11s",
 		"-connect-timeout", "12s", "-linger", "13s", "-keepalive", "14s", "-user-timeout", "15s", "-drain", "16s", "-pidfile", "x",
-		"-log-requests", "y", "-slow", "17ms", "-max-conns-per-ip", "18", "-accept-proxy", "10.0.0.0/8,unix")
+		"-log-requests", "y", "-slow", "17ms", "-max-conns-per-ip", "18", "-accept-proxy", "10.0.0.0/8,unix", "-send-proxy", "v2")
 	c := o.config
 	got := fmt.Sprint(c.Strict, c.Client.MaxLine, c.Server.MaxLine, c.Client.HighMark, c.Server.HighMark, c.Client.LowMark, c.Server.LowMark,
 		c.MaxMemory, c.MaxConns, c.MaxOutstanding, c.Client.TurnBytes, c.Server.TurnBytes, c.Client.TurnLines, c.Server.TurnLines,
 		c.Socket.Backlog, c.Client.IdleTimeout, c.Client.LineTimeout, c.Client.WriteTimeout, c.Server.ConnectTimeout,
-		c.Client.LingerTimeout, c.Server.LingerTimeout, c.Socket.KeepIdle, c.Socket.UserTimeout, c.Drain, " "+o.pidFile+" "+o.logRequests+" ", o.slow, c.MaxConnsPerIP, " "+c.AcceptProxy.String())
-	want := "true 1024 1024 2048 2048 1024 1024 3145728 4 5 6144 6144 7 7 8 9s 10s 11s 12s 13s 13s 14s 15s 16s x y 17ms 18 10.0.0.0/8,unix"
+		c.Client.LingerTimeout, c.Server.LingerTimeout, c.Socket.KeepIdle, c.Socket.UserTimeout, c.Drain, " "+o.pidFile+" "+o.logRequests+" ", o.slow, c.MaxConnsPerIP, " "+c.AcceptProxy.String()+" ", c.SendProxy)
+	want := "true 1024 1024 2048 2048 1024 1024 3145728 4 5 6144 6144 7 7 8 9s 10s 11s 12s 13s 13s 14s 15s 16s x y 17ms 18 10.0.0.0/8,unix 2"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -141,9 +142,9 @@ func TestDefaults(t *testing.T) {
 	c := parse(t).config
 	got := fmt.Sprint(c.Strict, c.Client.MaxLine, c.Client.HighMark, c.Client.LowMark, c.MaxOutstanding, c.MaxMemory, c.Client.TurnBytes,
 		c.Client.TurnLines, c.MaxConns, c.Client.IdleTimeout+c.Client.LineTimeout+c.Client.WriteTimeout, c.Server.ConnectTimeout,
-		c.Drain, c.Client.LingerTimeout, c.Socket.Backlog, c.Socket.KeepIdle, c.Socket.KeepInterval, c.Socket.KeepCount, c.MaxConnsPerIP, c.AcceptProxy.Anybody())
+		c.Drain, c.Client.LingerTimeout, c.Socket.Backlog, c.Socket.KeepIdle, c.Socket.KeepInterval, c.Socket.KeepCount, c.MaxConnsPerIP, c.AcceptProxy.Anybody(), c.SendProxy)
 	want := fmt.Sprint(false, 64<<10, 64<<10, 32<<10, 1024, 128<<20, 64<<10, 256, 0, time.Duration(0), time.Second,
-		10*time.Second, 5*time.Second, 4096, 30*time.Second, 10*time.Second, 3, 0, false)
+		10*time.Second, 5*time.Second, 4096, 30*time.Second, 10*time.Second, 3, 0, false, 0)
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -155,7 +156,7 @@ func TestHelpAndVersion(t *testing.T) {
 		t.Errorf("-h: done %v with %d and %q", done, code, stderr.String())
 	}
 	for _, wanted := range []string{"-p, -listen ADDRESS", "-f, -forward ADDRESS", "-strict", "-max-line SIZE", "-max-conns N", "-max-outstanding N",
-		"-max-conns-per-ip N", "-accept-proxy NETWORKS",
+		"-max-conns-per-ip N", "-accept-proxy NETWORKS", "-send-proxy v1|v2",
 		"-max-memory SIZE", "-idle-timeout", "-line-timeout", "-write-timeout", "-connect-timeout", "-drain", "-backlog", "-log-level",
 		"-log-requests FILE", "-slow DURATION", "-pidfile", "-version", "foo_proxy -p 8001 -f 8000", "USR1"} {
 		if !strings.Contains(help.String(), wanted) {
