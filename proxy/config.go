@@ -65,6 +65,10 @@ const (
 	// shortageRetry is how often those ask again who wait for memory or for a
 	// descriptor.
 	shortageRetry = 100 * time.Millisecond
+	// retriesPerTurn bounds how many of them dial in one turn: some 5 ms. The others
+	// follow after shortageNextTurn.
+	retriesPerTurn   = 256
+	shortageNextTurn = time.Millisecond
 	// complaintInterval bounds each kind of complaint about a lasting state.
 	complaintInterval = time.Second
 	// lossGather is how long the losses of one server's death are gathered into

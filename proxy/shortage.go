@@ -49,13 +49,20 @@ func (p *Proxy) await(s *session) {
 	p.armShortage()
 }
 
-// retryWaiting has all of them try again.
+// retryWaiting has them try again, those first who have waited longest. A dial is a
+// few system calls, so a crowd of them takes several turns.
 func (p *Proxy) retryWaiting() {
 	waiting := p.waiting
 	p.waiting = nil
-	for _, s := range waiting {
+	now := min(len(waiting), retriesPerTurn)
+	for i, s := range waiting[:now] {
+		waiting[i] = nil
 		s.waits = false
 		s.connect()
+	}
+	if rest := waiting[now:]; len(rest) > 0 {
+		p.waiting = append(rest, p.waiting...)
+		p.loop.Arm(&p.shortage, (*shortageTimer)(p), p.loop.Now()+int64(shortageNextTurn))
 	}
 }
 
