@@ -165,3 +165,46 @@ func TestTheDeathOfAServerUnderLoadIsOneLine(t *testing.T) {
 		t.Errorf("logged: %v", f)
 	}
 }
+
+// TestACrowdThatWaitsComesInTurns: many dials in one turn would keep all others
+// waiting.
+func TestACrowdThatWaitsComesInTurns(t *testing.T) {
+	c := newCluster(t, 1, func(config *Config) { config.NoServerWait = 10 * time.Second })
+	addr := c.servers[0].Addr()
+	c.servers[0].Close()
+	crowd := c.proxy.maxConns
+	if crowd < retriesPerTurn*3/2 {
+		t.Fatalf("%d are no crowd", crowd)
+	}
+	var clients []*fake.Peer
+	for range crowd {
+		client := c.kernel.Dial(c.addr)
+		clients = append(clients, client)
+		if len(clients)%64 == 0 {
+			c.settle()
+		}
+	}
+	c.settle()
+	for _, client := range clients {
+		client.SendString("REQ 1\n")
+	}
+	c.pass(time.Second)
+	c.servers[0] = c.kernel.Listen(addr)
+	before, most := 0, 0
+	for since := c.kernel.Now(); c.kernel.Now()-since < int64(3*time.Second); {
+		c.proxy.loop.Turn(c.kernel.Now() + int64(10*time.Millisecond))
+		dialled := 0
+		for _, s := range c.proxy.sessions {
+			if s.link.conn != nil {
+				dialled++
+			}
+		}
+		before, most = dialled, max(most, dialled-before)
+		for c.servers[0].Accept() != nil {
+		}
+	}
+	c.settle()
+	if before != crowd || most > retriesPerTurn {
+		t.Errorf("%d of %d are served, at most %d dialled in one turn", before, crowd, most)
+	}
+}
