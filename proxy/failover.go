@@ -41,7 +41,7 @@ func (s *session) relayRest(why failure, rest []byte) {
 		s.proxy.stats.Add(stats.LinesInvalid, 1)
 		s.toClient(rest)
 	}
-	s.link.upstream.lost(why, s.owed())
+	s.blame(s.link.upstream, why, s.owed())
 	s.becauseServerEnded()
 	s.end()
 	s.link.conn.Abort() // what its server did not read before it ended is of no use to it
@@ -58,7 +58,7 @@ func (s *session) serverLost(why poller.Cause) {
 		s.lose(reason)
 		return
 	}
-	s.link.upstream.lost(reason, s.owed())
+	s.blame(s.link.upstream, reason, s.owed())
 	s.because(reqlog.ServerLost, why.Errno)
 	s.end()
 	s.closed()
@@ -71,8 +71,16 @@ func (s *session) lose(why failure) {
 	lost := s.clearLink(nakUpstreamLost)
 	s.noteBegun()
 	s.drop().Abort()
-	u.lost(why, lost)
+	s.blame(u, why, lost)
 	s.goOn()
+}
+
+// blame tells a server of the link that it has ended. Behind its client's end and
+// with nothing owed that is what it is for, however it does it.
+func (s *session) blame(u *upstream, why failure, owed int) {
+	if !s.client.Ended() || owed > 0 || s.requests.count > 0 {
+		u.lost(why, owed)
+	}
 }
 
 // leave has the session go to another server as soon as its own owes it nothing.

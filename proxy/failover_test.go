@@ -347,6 +347,23 @@ func TestAServerKilledWhileIdleIsNotNoticed(t *testing.T) {
 	}
 }
 
+// TestAServerThatResetsBehindItsClientIsNotBlamed: some close that way.
+func TestAServerThatResetsBehindItsClientIsNotBlamed(t *testing.T) {
+	c := newCluster(t, 2)
+	client, server, number := c.client()
+	c.says(client, "REQ 1 a\n")
+	c.says(server, "ACK 1 a\n")
+	client.CloseWrite()
+	c.settle()
+	server.Reset()
+	c.settle()
+	c.hears(client, "ACK 1 a\n")
+	c.ended(client)
+	if c.state(number) != "up" {
+		t.Errorf("the server is %s", c.state(number))
+	}
+}
+
 func TestAClientThatHasEndedGetsItsLastReplies(t *testing.T) {
 	c := newCluster(t, 2)
 	client, server, _ := c.client()
