@@ -57,7 +57,7 @@ func (k *checker) forgive(stood int64) { k.limit += stood }
 func (k *checker) Expire(now int64) {
 	p := k.upstream.proxy
 	if k.conn != nil && now >= k.limit {
-		k.result(false)
+		k.result("no reply in time")
 	}
 	if k.conn == nil && now >= k.next {
 		interval := int64(p.config.CheckInterval)
@@ -94,15 +94,19 @@ func (k *checker) dial(why poller.Cause) {
 		}
 		why.Errno = e
 	}
-	if !isShortage(why.Errno) {
-		k.result(false)
+	switch {
+	case isShortage(why.Errno):
+	case len(u.addrs) == 0:
+		k.result("its name does not resolve")
+	default:
+		k.result(why.String())
 	}
 }
 
-// result ends the check.
-func (k *checker) result(good bool) {
+// result ends the check, as a good one where nothing was wrong.
+func (k *checker) result(wrong string) {
 	k.drop()
-	k.upstream.checked(good)
+	k.upstream.checked(wrong)
 }
 
 // drop closes the check's connection.
@@ -117,7 +121,7 @@ func (k *checker) drop() {
 // OnOpen implements poller.Handler, as all below: the server has accepted.
 func (k *checker) OnOpen(*poller.Conn) {
 	if k.upstream.proxy.config.Check == CheckTCP {
-		k.result(true)
+		k.result("")
 	}
 }
 
@@ -127,15 +131,19 @@ func (k *checker) ReadRoom(*poller.Conn) int { return checkReadBytes }
 // OnLines gets the reply.
 func (k *checker) OnLines(_ *poller.Conn, run []byte, _ int) (taken, lines int) {
 	m, err := foo.Parse(firstLine(run))
-	k.result(err == nil && m.Type != foo.REQ && m.Seq == 1)
+	if err == nil && m.Type != foo.REQ && m.Seq == 1 {
+		k.result("")
+	} else {
+		k.result("wrong reply")
+	}
 	return len(run), 1
 }
 
 // OnLongLine is no reply.
-func (k *checker) OnLongLine(*poller.Conn, []byte) { k.result(false) }
+func (k *checker) OnLongLine(*poller.Conn, []byte) { k.result("wrong reply") }
 
 // OnEnd: there will be no reply.
-func (k *checker) OnEnd(*poller.Conn, []byte) { k.result(false) }
+func (k *checker) OnEnd(*poller.Conn, []byte) { k.result("closed without a reply") }
 
 // OnRoom is of no interest.
 func (k *checker) OnRoom(*poller.Conn) {}

@@ -130,6 +130,14 @@ func TestChecksEjectAndBringBack(t *testing.T) {
 		if seen[0] < 3 || seen[0] > 5 || seen[1] < 3 || seen[1] > 5 {
 			t.Errorf("%q: %v checks in 2 s", reply, seen)
 		}
+		logs := c.logs.FilterMessage("server ejected").All()
+		why := "fails its checks: wrong reply"
+		if reply == "" {
+			why = "fails its checks: no reply in time"
+		}
+		if !good && (len(logs) != 1 || logs[0].ContextMap()["why"] != why) {
+			t.Errorf("%q: logged %v", reply, logs)
+		}
 		if want := map[bool]string{true: "up", false: "ejected"}[good]; c.state(0) != want || c.state(1) != "up" {
 			t.Errorf("a server that says %q is %s, the other one %s", reply, c.state(0), c.state(1))
 		}

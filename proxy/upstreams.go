@@ -148,17 +148,17 @@ func (p *Proxy) healthy() bool {
 	return slices.ContainsFunc(p.upstreams, func(u *upstream) bool { return !u.gone && !u.drained && !u.health.down })
 }
 
-// checked is told the result of a check.
-func (u *upstream) checked(good bool) {
+// checked is told what was wrong in a check, if anything was.
+func (u *upstream) checked(wrong string) {
 	p := u.proxy
-	if !good {
+	if wrong != "" {
 		u.failures[failureCheck]++
 	}
-	if !u.health.checked(good, !p.healthy()) {
+	if !u.health.checked(wrong == "", !p.healthy()) {
 		return
 	}
 	if u.health.down {
-		p.serverDown(u, "fails its checks")
+		p.serverDown(u, "fails its checks: "+wrong)
 	} else {
 		p.serverUp(u)
 	}
