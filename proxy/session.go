@@ -206,7 +206,7 @@ func (s *session) answered() {
 		s.full = false
 		s.client.Resume()
 	}
-	if s.link.state == linkLeaving && s.owed() == 0 {
+	if s.link.state == linkLeaving && s.owed() == 0 && !s.relays() {
 		s.move()
 	}
 	if s.state != sessionFinishing || s.requests.count != 0 {
