@@ -4,7 +4,10 @@
 package proxy
 
 import (
+	"syscall"
 	"testing"
+
+	"fooproxy/poller/fake"
 )
 
 func TestAnEndWordUnderWayEndsASessionThatLeaves(t *testing.T) {
@@ -18,4 +21,16 @@ func TestAnEndWordUnderWayEndsASessionThatLeaves(t *testing.T) {
 	c.settle()
 	c.hears(client, "ACK 1 bye\n")
 	c.ended(client)
+}
+
+func TestAClientAtItsLimitGoesOnWhenItsServerIsGivenUp(t *testing.T) {
+	c := newCluster(t, 1, func(config *Config) { config.MaxOutstanding = 1 })
+	c.kernel.Inject(fake.CallConnect, fake.Fault{Errno: syscall.EMFILE})
+	client := c.kernel.Dial(c.addr)
+	c.says(client, "REQ 1 a\nREQ 2 b\n")
+	c.pass(shortageRetry / 2)
+	c.servers[0].Close()
+	c.kernel.Dial(c.addr) // finds that nobody listens, so that nobody is dialled for a while
+	c.pass(shortageRetry)
+	c.hears(client, "NAK 1 no server\nNAK 2 no server\n")
 }

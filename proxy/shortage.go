@@ -58,7 +58,9 @@ func (p *Proxy) retryWaiting() {
 	for i, s := range waiting[:now] {
 		waiting[i] = nil
 		s.waits = false
-		s.connect()
+		if !s.connect() {
+			s.goOnWithoutLink()
+		}
 	}
 	if rest := waiting[now:]; len(rest) > 0 {
 		p.waiting = append(rest, p.waiting...)
