@@ -221,8 +221,10 @@ func (s *session) takeBack() {
 		case recordExpired:
 			r.state = recordAnswered
 			s.extra.expired--
+			s.begun = true
 		case recordAbandoned:
 			s.extra.expired--
+			s.begun = true
 			p.records.put(id)
 		default:
 			r.state = recordQueued

@@ -6,6 +6,7 @@ package proxy
 import (
 	"syscall"
 	"testing"
+	"time"
 
 	"fooproxy/poller/fake"
 )
@@ -33,4 +34,19 @@ func TestAClientAtItsLimitGoesOnWhenItsServerIsGivenUp(t *testing.T) {
 	c.kernel.Dial(c.addr) // finds that nobody listens, so that nobody is dialled for a while
 	c.pass(shortageRetry)
 	c.hears(client, "NAK 1 no server\nNAK 2 no server\n")
+}
+
+func TestSeqsBeginAnewBehindRequestsWhoseTimeWasOver(t *testing.T) {
+	c := newCluster(t, 1, func(config *Config) { config.RequestTimeout = 500 * time.Millisecond })
+	c.kernel.Inject(fake.CallConnect, fake.Fault{Delay: fake.Never})
+	client := c.kernel.Dial(c.addr)
+	c.says(client, "REQ 1 a\n")
+	c.pass(600 * time.Millisecond)
+	c.hears(client, "NAK 1 timeout\n")
+	c.pass(DefaultConnectTimeout + dialPauseMax)
+	c.says(client, "REQ 2 b\n")
+	server, _ := c.accepted()
+	c.hears(server, "REQ 1 b\n")
+	c.says(server, "ACK 1 b\n")
+	c.hears(client, "ACK 2 b\n")
 }
