@@ -35,11 +35,15 @@ func (s *session) serverEnded(why failure, rest []byte) {
 	s.lose(why)
 }
 
-// relayRest delivers bytes that are not whole lines, and ends the session.
+// relayRest delivers bytes that are not whole lines, and ends the session. Half a
+// reply with a number of the link's would mean another request to the client, and
+// half a reply that is late a second answer.
 func (s *session) relayRest(why failure, rest []byte) {
 	if len(rest) > 0 {
 		s.proxy.stats.Add(stats.LinesInvalid, 1)
-		s.toClient(rest)
+		if s.link.seq == 0 && (s.extra == nil || s.extra.expired == 0) {
+			s.toClient(rest)
+		}
 	}
 	s.blame(s.link.upstream, why, s.owed())
 	s.becauseServerEnded()

@@ -50,3 +50,34 @@ func TestSeqsBeginAnewBehindRequestsWhoseTimeWasOver(t *testing.T) {
 	c.says(server, "ACK 1 b\n")
 	c.hears(client, "ACK 2 b\n")
 }
+
+// TestHalfAReplyIsNobodyElses has a session share its server's fate on a link with
+// numbers of its own, or with a reply that is late.
+func TestHalfAReplyIsNobodyElses(t *testing.T) {
+	c := newCluster(t, 2)
+	client, server, _ := c.client()
+	c.says(client, "REQ 1 a\n")
+	c.hears(server, "REQ 1 a\n")
+	server.Close()
+	c.settle()
+	c.hears(client, "NAK 1 upstream lost\n")
+	c.says(client, "hello\nREQ 2 b\n")
+	next, _ := c.accepted()
+	c.hears(next, "hello\nREQ 1 b\n")
+	c.says(next, "NAK 0 what\nACK 1 tor")
+	next.Close()
+	c.settle()
+	c.hears(client, "NAK 0 what\n")
+	c.ended(client)
+
+	c = newCluster(t, 2, func(config *Config) { config.RequestTimeout = time.Second })
+	client, server, _ = c.client()
+	c.says(client, "hello\nREQ 1 a\n")
+	c.pass(2 * time.Second)
+	c.hears(client, "NAK 1 timeout\n")
+	c.says(server, "NAK 0 what\nACK 1 tor")
+	server.Close()
+	c.settle()
+	c.hears(client, "NAK 0 what\n")
+	c.ended(client)
+}
