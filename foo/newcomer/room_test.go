@@ -92,7 +92,7 @@ func (d *door) Refused() { d.refused++ }
 func (d *door) Left()    { d.left++ }
 
 // newDoor opens one that trusts the given list.
-func newDoor(t *testing.T, list string) *door {
+func newDoor(t *testing.T, list string, change ...func(*poller.Loop)) *door {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	d := &door{t: t, kernel: fake.New(), config: poller.DefaultConnConfig(), logs: logs}
@@ -100,6 +100,9 @@ func newDoor(t *testing.T, list string) *door {
 	var err error
 	if d.loop, err = poller.NewLoop(d.sys); err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range change {
+		f(d.loop)
 	}
 	trusted, err := proxyheader.ParseTrusted(list)
 	if err != nil {
@@ -261,6 +264,20 @@ func TestNobodyIsLateBecauseTheLoopIs(t *testing.T) {
 	d.pass(2 * time.Second)
 	d.closed(waiting)
 	d.expect(1, 1, 1, 0)
+}
+
+// TestWhoWasInTimeIsServedHoweverBusyTheLoopIs has turns that serve one connection
+// each: when the time of both is over, the loop has heard of both and read one.
+func TestWhoWasInTimeIsServedHoweverBusyTheLoopIs(t *testing.T) {
+	d := newDoor(t, "127.0.0.1", func(l *poller.Loop) { l.Narrow(8, 1) })
+	peers := []*fake.Peer{d.come(), d.come(), d.come()}
+	d.pass(headerTimeout - 10*time.Millisecond)
+	for _, p := range peers {
+		p.SendString(header)
+	}
+	d.kernel.Advance(20 * time.Millisecond)
+	d.settle()
+	d.expect(3, 0, 0, 0)
 }
 
 func TestWhoLeavesWithoutAWordIsNotRefused(t *testing.T) {

@@ -159,9 +159,12 @@ func TestAReaderKeepsNoMoreThanAHeader(t *testing.T) {
 	if _, _, done, err := r.Read([]byte(long)); done || err != nil {
 		t.Fatalf("done %v, %v", done, err)
 	}
+	if len(r.seen) >= BytesMax {
+		t.Errorf("%d bytes are kept", len(r.seen))
+	}
 	behind := strings.Repeat("x", 1<<20)
 	rest, _, done, err := r.Read([]byte(behind))
-	if want := len(behind) - (BytesMax - len(long)); !done || err != nil || len(rest) != want {
+	if want := len(behind) - (BytesMax - len(long)); !done || err != nil || len(rest) != want || r.seen != nil {
 		t.Errorf("done %v, %v, %d bytes behind it, want %d", done, err, len(rest), want)
 	}
 }

@@ -6,7 +6,7 @@ package proxyheader
 import "net/netip"
 
 // Reader takes the header off the front of a stream. The zero value is at the
-// beginning of one. It keeps what has come, at most BytesMax.
+// beginning of one. It keeps what has come until that is enough, less than BytesMax.
 type Reader struct {
 	seen []byte
 }
@@ -18,8 +18,7 @@ func (r *Reader) Read(data []byte) (rest []byte, client netip.AddrPort, done boo
 	before := len(r.seen)
 	all := data
 	if before > 0 {
-		// No more than a header is kept of what may be a large read.
-		all = append(r.seen, data[:min(len(data), BytesMax-before)]...)
+		all = append(r.seen, data...)
 	}
 	n, err := Length(all)
 	switch {

@@ -91,8 +91,12 @@ func TestADrainDoesNotWaitForAHeader(t *testing.T) {
 	silent.hearEnd("")
 	asks.hearEnd("ACK 1 a\n")
 	s.expectCount(stats.RefusedHeader, 0)
-	silent.Close()
 	asks.Close()
+	s.settle()
+	if s.loop.Stopped() {
+		t.Error("the drain ends before everybody has ended its side")
+	}
+	silent.Close()
 	s.settle()
 	if !s.loop.Stopped() {
 		t.Error("the drain does not end")
