@@ -244,8 +244,8 @@ func (s *session) takeBack() {
 }
 
 // unsent is where the line of a request begins, and whether all of it is among
-// the bytes that were not sent, which back begins with at written. Behind the
-// preamble nothing was sent in any case.
+// the bytes that were not sent, which back begins with at written. Up to the end of
+// the preamble nothing was sent in any case; it may hold line ends that are none.
 func (r *record) unsent(written uint64, back []byte, preamble uint64) (begin uint64, whole bool) {
 	if r.end <= written {
 		return 0, false
@@ -255,7 +255,7 @@ func (r *record) unsent(written uint64, back []byte, preamble uint64) (begin uin
 		return begin, begin >= written
 	}
 	if before := bytes.LastIndexByte(back[:r.end-written-1], '\n'); before >= 0 {
-		return written + uint64(before) + 1, true
+		return max(written+uint64(before)+1, preamble), true
 	}
 	return preamble, written <= preamble
 }
