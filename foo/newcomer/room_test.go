@@ -175,8 +175,9 @@ func TestWhatComesBehindAHeaderIsTheNextHandlers(t *testing.T) {
 	binary := string(proxyheader.Append(nil, 2, netip.MustParseAddrPort(named), netip.MustParseAddrPort("198.51.100.1:443")))
 	for _, h := range []string{header, binary} {
 		stream := h + "REQ 1 a\nREQ 2 b\nREQ"
+		d := newDoor(t, "127.0.0.1")
 		for cut := range len(stream) + 1 {
-			d := newDoor(t, "127.0.0.1")
+			d.guests = nil
 			p := d.come(stream[:cut], stream[cut:])
 			p.CloseWrite()
 			d.settle()
