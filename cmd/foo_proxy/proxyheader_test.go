@@ -78,6 +78,42 @@ func TestAProxyThatComesOverAUnixSocketNamesItsClient(t *testing.T) {
 	}
 }
 
+// TestServersThatInsistOnAHeaderAreHealthy: checks bring one as well, and so does the
+// link that a session gets after its server was killed. The servers are proxies, which
+// count what comes without.
+func TestServersThatInsistOnAHeaderAreHealthy(t *testing.T) {
+	for _, version := range []string{"v1", "v2"} {
+		one, two := watchProxy(t, startServer(t), "-accept-proxy", "127.0.0.1"), watchProxy(t, startServer(t), "-accept-proxy", "127.0.0.1")
+		first := start(t, one.Addr+","+two.Addr, "-send-proxy", version, "-check-interval", "20ms")
+		clients := []net.Conn{first.Dial(), first.Dial()} // one on each
+		for _, c := range clients {
+			proctest.Ask(t, c, "REQ 1 a\n", "ACK 1 a\n")
+		}
+		for _, w := range []watched{one, two} {
+			w.untilNumbers("it has answered checks", func(n map[string]float64) bool { return n["answered"] > 5 })
+			if n := w.numbers(); n["refused_header"] != 0 || n["lines_invalid"] != 0 {
+				t.Errorf("%s: %v came without a header, %v bad lines", version, n["refused_header"], n["lines_invalid"])
+			}
+		}
+		one.Process.Process.Kill()
+		_ = one.Wait() // it was killed
+		for _, c := range clients {
+			in, reply := bufio.NewReader(c), "NAK"
+			for seq := 2; strings.HasPrefix(reply, "NAK"); seq++ { // what crossed the end of its server
+				fmt.Fprintf(c, "REQ %d b\n", seq)
+				var err error
+				if reply, err = in.ReadString('\n'); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.Close()
+		}
+		if n := two.numbers(); n["refused_header"] != 0 || n["lines_invalid"] != 0 {
+			t.Errorf("%s: %v came without a header, %v bad lines", version, n["refused_header"], n["lines_invalid"])
+		}
+	}
+}
+
 // startHAProxy runs one that listens on an address of the test's choice, or on a
 // port of its own where that is empty, and gives where. bind and server are what its
 // configuration says beside the addresses.
