@@ -112,6 +112,25 @@ func (a *lane) finish() {
 	}
 }
 
+// collect adds what the lane has seen in its window, and begins the next one.
+func (a *lane) collect(r *LoadResult, all *latencies, end time.Time) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	all.take(&a.window.latencies)
+	gap := a.window.gap
+	if !a.done {
+		gap = max(gap, end.Sub(a.lastReply))
+	}
+	r.Requests += a.window.replies
+	r.Naks += a.window.naks
+	r.Gaps = append(r.Gaps, gap)
+	r.LongestGap = max(r.LongestGap, gap)
+	r.Wrong += a.wrong
+	r.Missing += a.missing
+	r.Lost += a.lost
+	a.window.replies, a.window.naks, a.window.gap = 0, 0, 0
+}
+
 // hurry bounds how long the lane waits for what is outstanding.
 func (a *lane) hurry(until time.Time) {
 	_ = a.conn.SetReadDeadline(until) // it may have ended already

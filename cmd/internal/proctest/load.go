@@ -49,15 +49,16 @@ const loadBytesMax = 64 << 10
 type LoadResult struct {
 	Requests int // replies that came, NAKs included
 	Naks     int // of these, the NAKs
-	Total    int // replies since the start
+	Total    int // replies of all connections since the start
 	Wrong    int // replies that are not the ACK or a NAK of the oldest outstanding request, byte for byte
 	Missing  int // requests without a reply whose connection has ended
 	Lost     int // connections that somebody else ended, or that did not end in FIN
 
-	P50, P99, P999, Max time.Duration // from the write of a request to the read of its reply
-	LongestGap          time.Duration // between two consecutive replies of one connection
-	Elapsed             time.Duration // length of the window
-	Rate                float64       // replies per second
+	P50, P99, P999, Max time.Duration   // from the write of a request to the read of its reply
+	LongestGap          time.Duration   // between two consecutive replies of one connection
+	Gaps                []time.Duration // the longest of each connection, in their order
+	Elapsed             time.Duration   // length of the window
+	Rate                float64         // replies per second
 }
 
 // Faultless reports whether each request got its own reply.
@@ -117,7 +118,15 @@ func StartLoad(t testing.TB, c LoadConfig) *Load {
 
 // Mark ends the window, gives its figures and begins the next one. What is
 // outstanding counts in the window in which its reply comes.
-func (l *Load) Mark() LoadResult { return l.collect(time.Now()) }
+func (l *Load) Mark() LoadResult {
+	return l.collect(time.Now(), 1, func(int) int { return 0 })[0]
+}
+
+// MarkParts is Mark with the figures of each part of the connections on its own.
+// part says which of so many parts a connection is of, by its number.
+func (l *Load) MarkParts(parts int, part func(conn int) int) []LoadResult {
+	return l.collect(time.Now(), parts, part)
+}
 
 // Stop sends nothing more, waits for what is outstanding, ends every connection
 // in FIN both ways, and gives the figures of the last window.
@@ -130,7 +139,7 @@ func (l *Load) Stop() LoadResult {
 	}
 	l.work.Wait()
 	l.stopped = true
-	return l.collect(end)
+	return l.collect(end, 1, func(int) int { return 0 })[0]
 }
 
 // Ended is how many connections somebody else has ended by now.
@@ -155,29 +164,24 @@ func (l *Load) cut() {
 	l.work.Wait()
 }
 
-// collect adds up all lanes. A gap that still lasts counts as far as it has come.
-func (l *Load) collect(end time.Time) LoadResult {
-	r := LoadResult{Elapsed: end.Sub(l.begin)}
-	all := &latencies{}
-	for _, a := range l.lanes {
-		a.lock.Lock()
-		all.take(&a.window.latencies)
-		r.Requests += a.window.replies
-		r.Naks += a.window.naks
-		r.LongestGap = max(r.LongestGap, a.window.gap)
-		if !a.done {
-			r.LongestGap = max(r.LongestGap, end.Sub(a.lastReply))
-		}
-		r.Wrong += a.wrong
-		r.Missing += a.missing
-		r.Lost += a.lost
-		a.window.replies, a.window.naks, a.window.gap = 0, 0, 0
-		a.lock.Unlock()
+// collect adds up the lanes of each part. A gap that still lasts counts as far as
+// it has come.
+func (l *Load) collect(end time.Time, parts int, part func(conn int) int) []LoadResult {
+	results, all := make([]LoadResult, parts), make([]latencies, parts)
+	for i, a := range l.lanes {
+		at := part(i)
+		a.collect(&results[at], &all[at], end)
+	}
+	for i := range results {
+		r := &results[i]
+		r.Elapsed = end.Sub(l.begin)
+		l.total += r.Requests
+		r.P50, r.P99, r.P999, r.Max = all[i].at(0.5), all[i].at(0.99), all[i].at(0.999), all[i].longest
+		r.Rate = float64(r.Requests) / max(r.Elapsed.Seconds(), 1e-9)
+	}
+	for i := range results {
+		results[i].Total = l.total
 	}
 	l.begin = end
-	l.total += r.Requests
-	r.Total = l.total
-	r.P50, r.P99, r.P999, r.Max = all.at(0.5), all.at(0.99), all.at(0.999), all.longest
-	r.Rate = float64(r.Requests) / max(r.Elapsed.Seconds(), 1e-9)
-	return r
+	return results
 }

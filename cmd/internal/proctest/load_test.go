@@ -144,6 +144,43 @@ func TestAStallIsALongGapAndALongLatency(t *testing.T) {
 	}
 }
 
+func TestPartsOfALoadHaveFiguresOfTheirOwn(t *testing.T) {
+	const stall = 50 * time.Millisecond
+	addr := startRaw(t, func(c net.Conn) {
+		lines := bufio.NewReader(c)
+		for {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				return
+			}
+			if strings.Contains(line, "load.2.") {
+				time.Sleep(stall)
+			}
+			if _, err := io.WriteString(c, "ACK"+line[3:]); err != nil {
+				return
+			}
+		}
+	})
+	l := StartLoad(t, LoadConfig{Addr: addr, Conns: 4, Depth: 1, Bytes: 40})
+	untilReplies(t, l, 5)
+	parts := l.MarkParts(2, func(conn int) int {
+		if conn == 2 {
+			return 1
+		}
+		return 0
+	})
+	fast, slow := parts[0], parts[1]
+	if slow.P50 < stall || fast.P50 > stall/2 || slow.Requests < 5 || fast.Requests < 15 || len(slow.Gaps) != 1 || len(fast.Gaps) != 3 || slow.LongestGap < stall || slow.Gaps[0] != slow.LongestGap {
+		t.Errorf("%+v", parts)
+	}
+	if total := fast.Requests + slow.Requests; fast.Total != total || slow.Total != total {
+		t.Errorf("%d replies in all: %+v", total, parts)
+	}
+	if r := l.Stop(); !r.Faultless() {
+		t.Error(r)
+	}
+}
+
 func TestAGapThatLastsCounts(t *testing.T) {
 	server := Launch(t, EchoCommand("127.0.0.1:0"))
 	l := StartLoad(t, LoadConfig{Addr: server.Addr, Conns: 1, Depth: 2, Bytes: 40})
