@@ -6,7 +6,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
@@ -29,7 +28,7 @@ func TestAServerThatIsBackTakesItsShareAgain(t *testing.T) {
 	for i := range times {
 		victim := i % 3
 		if i%2 == 1 {
-			w.all[victim].Send(syscall.SIGSTOP) // its checks find out
+			w.stop(victim) // its checks find out
 			p.untilState(victim, "ejected", time.Now())
 		}
 		w.kill(victim)

@@ -238,6 +238,29 @@ func (w *witnesses) kill(i int) {
 	w.all[i].ExpectExit(-1)
 }
 
+// stop has a life stand still, and returns when none of its threads runs any more.
+func (w *witnesses) stop(i int) {
+	w.t.Helper()
+	p := w.all[i]
+	p.Send(syscall.SIGSTOP)
+	until(w.t, "the server stands still", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.Process.Pid))
+		return err == nil && len(threads) > 0 && !slices.ContainsFunc(threads, isRunning)
+	})
+}
+
+// isRunning reads the state behind a thread's name, which ends in a bracket.
+func isRunning(statFile string) bool {
+	stat, err := os.ReadFile(statFile)
+	return err == nil && !strings.Contains(string(stat), ") T ")
+}
+
+// goOn ends that.
+func (w *witnesses) goOn(i int) {
+	w.t.Helper()
+	w.all[i].Send(syscall.SIGCONT)
+}
+
 // forward is what the proxy is told.
 func (w *witnesses) forward() string { return strings.Join(w.addrs, ",") }
 
