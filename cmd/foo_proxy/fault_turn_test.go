@@ -38,26 +38,32 @@ func orTurns() {
 		main()
 		return
 	}
-	cli.IgnoreBrokenPipe()
-	o, code, done := parseOptions(os.Args[1:], os.Stdout, os.Stderr)
-	if done {
-		os.Exit(code)
-	}
 	meter := newTurnMeter()
-	command := o.command()
-	makeService := command.Make
-	command.Make = func(sys poller.Sys, log *zap.Logger) (loop.Service, error) {
-		meter.Sys = sys
-		return makeService(meter, log)
-	}
 	for range computing {
 		go compute()
 	}
-	code = command.Run()
+	code := runOn(func(sys poller.Sys) poller.Sys {
+		meter.Sys = sys
+		return meter
+	})
 	if err := json.NewEncoder(os.Stdout).Encode(meter.figures()); err != nil {
 		panic(err)
 	}
 	os.Exit(code)
+}
+
+// runOn is main on a kernel that is wrapped, for what only the seam between loop
+// and kernel shows. It gives the exit code.
+func runOn(wrap func(poller.Sys) poller.Sys) (code int) {
+	cli.IgnoreBrokenPipe()
+	o, code, done := parseOptions(os.Args[1:], os.Stdout, os.Stderr)
+	if done {
+		return code
+	}
+	command := o.command()
+	makeService := command.Make
+	command.Make = func(sys poller.Sys, log *zap.Logger) (loop.Service, error) { return makeService(wrap(sys), log) }
+	return command.Run()
 }
 
 var computed atomic.Uint64 // so that the work cannot be left out

@@ -11,7 +11,7 @@ import (
 	"fooproxy/cmd/internal/proctest"
 )
 
-func TestMain(m *testing.M) { proctest.Main(m, proctest.OrEcho(orWitness(orTurns))) }
+func TestMain(m *testing.M) { proctest.Main(m, proctest.OrEcho(orWitness(orConnects(orTurns)))) }
 
 // start runs one on a port that the kernel picks, in front of the given server.
 func start(t *testing.T, server string, args ...string) *proctest.Process {
