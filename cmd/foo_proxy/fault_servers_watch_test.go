@@ -104,8 +104,9 @@ func ninetyNinth(all []time.Duration) (p99, longest time.Duration) {
 type asker struct {
 	conn net.Conn
 	seq  int
+	from int    // what its payloads count from
 	in   []byte // what has come behind the last whole line
-	name string
+	name string // begins its payloads
 }
 
 func newAsker(conn net.Conn, name string) *asker { return &asker{conn: conn, name: name} }
@@ -115,7 +116,7 @@ func newAsker(conn net.Conn, name string) *asker { return &asker{conn: conn, nam
 func (a *asker) ask(n int) (reasons []string, err error) {
 	var out, want []byte
 	for i := range n {
-		out = fmt.Appendf(out, "REQ %d %s.%d\n", a.seq+1+i, a.name, a.seq+1+i)
+		out = fmt.Appendf(out, "REQ %d %s.%d\n", a.seq+1+i, a.name, a.from+a.seq+1+i)
 	}
 	if _, err := a.conn.Write(out); err != nil {
 		return nil, err
@@ -126,7 +127,7 @@ func (a *asker) ask(n int) (reasons []string, err error) {
 		if err != nil {
 			return reasons, err
 		}
-		want = fmt.Appendf(want[:0], "ACK %d %s.%d", a.seq, a.name, a.seq)
+		want = fmt.Appendf(want[:0], "ACK %d %s.%d", a.seq, a.name, a.from+a.seq)
 		reason := ""
 		if line != string(want) {
 			var isNak bool
