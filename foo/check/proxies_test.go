@@ -189,7 +189,7 @@ var plantedProxies = []struct {
 func TestEachPlantedProxyFaultIsNamedAndNoOther(t *testing.T) {
 	var work sync.WaitGroup
 	defer work.Wait()
-	places := make(chan struct{}, 4)
+	places := make(chan struct{}, 6)
 	for _, x := range plantedProxies {
 		places <- struct{}{}
 		work.Go(func() {
@@ -206,6 +206,7 @@ func TestEachPlantedProxyFaultIsNamedAndNoOther(t *testing.T) {
 }
 
 func TestAProxyThatDoesNotPassOnTheEndIsSeen(t *testing.T) {
+	t.Parallel() // It waits most of its time.
 	checks, err := Select([]string{"reply", "half-close", "no-request"})
 	if err != nil {
 		t.Fatal(err)

@@ -66,6 +66,7 @@ func hanging(t *testing.T, handle func(net.Conn)) Dial {
 }
 
 func TestServersThatHangFailEachCheckInTime(t *testing.T) {
+	t.Parallel() // It waits most of its time.
 	flood := []byte(strings.Repeat("ACK 1 flood\n", 100_000))
 	for name, x := range map[string]struct {
 		handle func(net.Conn)
@@ -81,6 +82,7 @@ func TestServersThatHangFailEachCheckInTime(t *testing.T) {
 		}, "ACK 1 flood"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			checks, err := Select([]string{"reply", "cut", "order", "half-close", "slow-sender", "reset"})
 			if err != nil {
 				t.Fatal(err)
