@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"fooproxy/cmd/internal/cli"
 	"fooproxy/cmd/internal/cli/loop"
@@ -25,9 +27,13 @@ func main() {
 	cli.IgnoreBrokenPipe()
 	loop.SetCores(1)
 	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := cli.WatchSignals(cli.SignalHandlers{
-		Drain: func(signal os.Signal) { cancel(fmt.Errorf("ended by a signal: %v", signal)) },
-	})
+	end := func(sig os.Signal) { cancel(fmt.Errorf("ended by a signal: %v", sig)) }
+	handlers := cli.SignalHandlers{Drain: end}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup wants it to be passed over
+		// Its default would leave the prompt's terminal without echo.
+		handlers.Reopen = func() { end(syscall.SIGHUP) }
+	}
+	signals := cli.WatchSignals(handlers)
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	signals.Stop()
 	os.Exit(code)

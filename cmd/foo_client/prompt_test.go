@@ -239,13 +239,15 @@ func TestPromptEndsOnSignalsWithTheTerminalAsItWas(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		line   string
-		key    string // or SIGTERM
+		signal syscall.Signal
+		key    string // where there is no signal
 		code   int
 		ending string
 	}{
-		{"SIGTERM while a line is typed", "a", "", 0, ""},
-		{"SIGTERM without a reply", "silence", "", 1, "foo_client: ended by a signal: terminated; replies missing: 1"},
-		{"^C without a reply", "silence", keyCtrlC, 1, "foo_client: ended by a signal: interrupt; replies missing: 1"},
+		{"SIGTERM while a line is typed", "a", syscall.SIGTERM, "", 0, ""},
+		{"SIGHUP while a line is typed", "a", syscall.SIGHUP, "", 0, ""},
+		{"SIGTERM without a reply", "silence", syscall.SIGTERM, "", 1, "foo_client: ended by a signal: terminated; replies missing: 1"},
+		{"^C without a reply", "silence", 0, keyCtrlC, 1, "foo_client: ended by a signal: interrupt; replies missing: 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			port, conns := heldServer(t)
@@ -262,7 +264,7 @@ func TestPromptEndsOnSignalsWithTheTerminalAsItWas(t *testing.T) {
 			if c.key != "" {
 				s.typeKeys(c.key)
 			} else {
-				s.signal(syscall.SIGTERM)
+				s.signal(c.signal)
 			}
 			s.ends(c.code)
 			if c.ending != "" {
