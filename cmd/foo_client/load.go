@@ -17,7 +17,7 @@ import (
 // runLoad returns nil where every request was sent and got its right reply, or
 // where ctx or its duration ended the run and that holds for what was sent.
 func runLoad(ctx context.Context, o options, s streams) (err error) {
-	mix, err := readMix(o.mix)
+	mix, err := readMix(ctx, o.mix)
 	if err != nil {
 		return err
 	}
@@ -63,11 +63,31 @@ func lookUp(ctx context.Context, server cli.Address) ([]poller.Addr, error) {
 	return loop.Resolve(ctx, server)
 }
 
-// readMix reads the file of a mix; without a name there is none.
-func readMix(name string) (*load.Mix, error) {
+// readMix reads the file of a mix; without a name there is none. The file may be
+// a pipe that nobody writes to, which ends neither by itself nor by ctx: it is
+// left waiting then, since the process ends.
+func readMix(ctx context.Context, name string) (*load.Mix, error) {
 	if name == "" {
 		return nil, nil
 	}
+	type outcome struct {
+		mix *load.Mix
+		err error
+	}
+	read := make(chan outcome, 1)
+	go func() {
+		mix, err := openMix(name)
+		read <- outcome{mix, err}
+	}()
+	select {
+	case o := <-read:
+		return o.mix, o.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func openMix(name string) (*load.Mix, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("-mix: %w", err)

@@ -14,7 +14,9 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // figures reads a report back.
@@ -326,4 +328,29 @@ func TestAMixComesFromAFile(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+}
+
+func TestASignalEndsTheWaitForAMix(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("ended by a signal"))
+	ended := make(chan result, 1)
+	go func() { ended <- runCommand(ctx, nil, "-p", deadPort(t), "-n", "1", "-mix", pipe) }()
+	select {
+	case got := <-ended:
+		if got.code != 1 || got.err != "foo_client: ended by a signal\n" {
+			t.Error(got)
+		}
+	case <-time.After(5 * time.Second): // it takes no time
+		t.Error("it waits for a writer")
+	}
+	// Whoever still opens the pipe gets its other end, and then nothing.
+	writer, err := os.OpenFile(pipe, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer.Close()
 }
