@@ -5,10 +5,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"fooproxy/cmd/internal/cli"
@@ -157,14 +159,13 @@ func reach(ctx context.Context, address cli.Address) (check.Dial, error) {
 		return nil, err
 	}
 	dial := func(ctx context.Context) (net.Conn, error) {
-		var dialer net.Dialer
 		var first error
 		for _, a := range peer.addresses {
 			network, place := "tcp", a
 			if path, isPath := strings.CutPrefix(place, "unix:"); isPath {
 				network, place = "unix", path
 			}
-			nc, err := dialer.DialContext(ctx, network, place)
+			nc, err := dialPatiently(ctx, network, place)
 			if err == nil {
 				return nc, nil
 			}
@@ -181,4 +182,21 @@ func reach(ctx context.Context, address cli.Address) (check.Dial, error) {
 		return nil, err
 	}
 	return dial, nc.Close()
+}
+
+// dialPatiently tries again while the queue of a unix socket is full: for TCP the
+// kernel does so, and a short queue breaks no rule of the protocol.
+func dialPatiently(ctx context.Context, network, place string) (net.Conn, error) {
+	var dialer net.Dialer
+	for {
+		nc, err := dialer.DialContext(ctx, network, place)
+		if !errors.Is(err, syscall.EAGAIN) {
+			return nc, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(busyRetry):
+		}
+	}
 }

@@ -9,6 +9,10 @@ const (
 	// conversation the search for an address of it that answers.
 	connectTimeout = 10 * time.Second
 
+	// busyRetry is how long a check waits before it asks a unix socket again whose
+	// queue was full: far less than anybody notices.
+	busyRetry = 10 * time.Millisecond
+
 	// outstandingMax is how many requests from stdin may wait for their reply.
 	// Above it stdin is not read: the numbers of what is outstanding are kept.
 	outstandingMax = 1 << 16
