@@ -42,6 +42,30 @@ func ParseConnect(s string) (Address, error) {
 	return parseAddress(s, localhost, 1)
 }
 
+// ParseConnectList reads addresses to connect to with commas between them. A
+// comma always ends an address, so the path of a unix socket that holds one
+// cannot stand in a list.
+func ParseConnectList(s string) ([]Address, error) {
+	var list []Address
+	for item := range strings.SplitSeq(s, ",") {
+		a, err := ParseConnect(item)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	return list, nil
+}
+
+// JoinAddresses gives a list as ParseConnectList reads it.
+func JoinAddresses(list []Address) string {
+	shown := make([]string, len(list))
+	for i, a := range list {
+		shown[i] = a.String()
+	}
+	return strings.Join(shown, ",")
+}
+
 func parseAddress(s, hostDefault string, portMin uint64) (Address, error) {
 	if path, ok := strings.CutPrefix(s, unixScheme); ok {
 		return parsePath(path)
@@ -88,6 +112,9 @@ func splitAddress(s string) (host, port string, err error) {
 	}
 	if isDigits(s) {
 		return "", s, nil
+	}
+	if strings.Contains(s, ",") {
+		return "", "", fmt.Errorf("%s is more than one address; only one is taken here", quote(s))
 	}
 	if s[0] == '[' {
 		inside, after, closed := strings.Cut(s, "]")

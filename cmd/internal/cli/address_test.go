@@ -80,6 +80,8 @@ func TestWrongAddressesSayWhy(t *testing.T) {
 		"unix:/a\tb":             `the path "/a\tb" has characters that cannot be shown`,
 		"unix:/\u009b":           `the path "/\u009b" has characters that cannot be shown`,
 		"unix:/\xff":             `the path "/\xff" has characters that cannot be shown`,
+		"1,2":                    `"1,2" is more than one address; only one is taken here`,
+		"[::1]:1,[::1]:2":        `"[::1]:1,[::1]:2" is more than one address; only one is taken here`,
 		"99999":                  `port 99999 is not between 1 and 65535`,
 		":65536":                 `port 65536 is not between 1 and 65535`,
 		"h:99999999999999999999": `port 99999999999999999999 is not between 1 and 65535`,

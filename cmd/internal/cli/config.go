@@ -36,7 +36,7 @@ const (
 	// a name service gone wrong, not a server.
 	addressesMax = 64
 
-	// repeatsMax bounds how often a flag that makes a list may be given.
+	// repeatsMax bounds the addresses of a flag that makes a list.
 	repeatsMax = 1024
 
 	// serversMax bounds the servers of a command: each is checked twice a second,

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -158,31 +159,31 @@ func (f *Flags) Connect(p *Address, names, usage string) {
 	f.add(names, "ADDRESS", usage, store(p, ParseConnect), func() string { return p.String() })
 }
 
-// ConnectList declares a flag that may be given several times, one address to
-// connect to each; they keep their order. The first one replaces the default.
+// ConnectList declares a flag for several addresses to connect to: with commas
+// between them, or given several times. They keep their order, and the same one
+// twice counts once. The first one replaces the default.
 func (f *Flags) ConnectList(p *[]Address, names, usage string) {
 	fresh := true
 	read := func(s string) error {
-		a, err := ParseConnect(s)
+		list, err := ParseConnectList(s)
 		if err != nil {
 			return err
 		}
 		if fresh {
 			fresh, *p = false, nil
 		}
-		if len(*p) == repeatsMax {
-			return fmt.Errorf("given more than %d times", repeatsMax)
+		for _, a := range list {
+			if slices.Contains(*p, a) {
+				continue
+			}
+			if len(*p) == repeatsMax {
+				return fmt.Errorf("more than %d addresses", repeatsMax)
+			}
+			*p = append(*p, a)
 		}
-		*p = append(*p, a)
 		return nil
 	}
-	f.add(names, "ADDRESS", usage, read, func() string {
-		shown := make([]string, len(*p))
-		for i, a := range *p {
-			shown[i] = a.String()
-		}
-		return strings.Join(shown, ", ")
-	})
+	f.add(names, "ADDRESS", usage, read, func() string { return JoinAddresses(*p) })
 }
 
 // Duration declares a duration between low and high, both allowed.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,23 @@ func TestAListReplacesItsDefault(t *testing.T) {
 	}
 }
 
+func TestAListIsGivenInPiecesAndInOne(t *testing.T) {
+	want := []Address{tcp("localhost", 1), {Path: "/s"}, tcp("::1", 2)}
+	for _, args := range [][]string{
+		{"-f", "1,unix:/s,[::1]:2"},
+		{"-f", "1", "-f", "unix:/s,[::1]:2"},
+		{"-f", "1,1", "-f", "localhost:1,unix:/s", "-f", "[::1]:2,:1"},
+	} {
+		f, s, _, _ := testFlags()
+		if _, done := f.Parse(args); done || !slices.Equal(s.forward, want) {
+			t.Errorf("%q: got %v", args, s.forward)
+		}
+	}
+	if list, err := ParseConnectList(JoinAddresses(want)); err != nil || !slices.Equal(list, want) {
+		t.Errorf("%q is read as %v (%v)", JoinAddresses(want), list, err)
+	}
+}
+
 func TestWrongFlagsGiveOneLineAndCode2(t *testing.T) {
 	long := strings.Repeat("x", 1000)
 	for _, c := range []struct {
@@ -119,6 +137,8 @@ func TestWrongFlagsGiveOneLineAndCode2(t *testing.T) {
 		want string
 	}{
 		{[]string{"-f", "99999"}, `-f: port 99999 is not between 1 and 65535`},
+		{[]string{"-f", "1,"}, `-f: the address is missing`},
+		{[]string{"-f", "1,h"}, `-f: "h" has no port; write host:port or a port`},
 		{[]string{"--forward=99999"}, `-forward: port 99999 is not between 1 and 65535`},
 		{[]string{"-p", "65536"}, `-p: port 65536 is not between 0 and 65535`},
 		{[]string{"-p", ""}, `-p: the address is missing`},
@@ -167,11 +187,11 @@ func TestWrongFlagsGiveOneLineAndCode2(t *testing.T) {
 func TestAListHasABound(t *testing.T) {
 	f, s, _, stderr := testFlags()
 	var args []string
-	for range repeatsMax + 1 {
-		args = append(args, "-f", "9000")
+	for i := range repeatsMax + 1 {
+		args = append(args, "-f", strconv.Itoa(9000+i))
 	}
 	code, _ := f.Parse(args)
-	if code != ExitUsage || stderr.String() != "foo_proxy: -f: given more than 1024 times\n" || len(s.forward) != repeatsMax {
+	if code != ExitUsage || stderr.String() != "foo_proxy: -f: more than 1024 addresses\n" || len(s.forward) != repeatsMax {
 		t.Errorf("code %d, %d servers, %q", code, len(s.forward), stderr)
 	}
 }
