@@ -14,6 +14,7 @@ import (
 type sender struct {
 	nc      net.Conn
 	waiting []byte // at most sendBytesMax
+	torn    bool   // it begins inside a line, whose beginning has been written
 	seq     uint64 // of the last request
 }
 
@@ -35,6 +36,18 @@ func (c *Conn) SendLine(line []byte) error { return c.out.line(line) }
 // Flush writes all that waits. After an error the bytes that could not be
 // written still wait.
 func (c *Conn) Flush() error { return c.out.flush(context.Background()) }
+
+// Unsent returns those of the lines that wait of which no byte has been written,
+// with their LF; it is meant for after an error. A server cannot have seen them,
+// so they may be sent to another. It belongs to the sending half, and is valid
+// until its next call.
+func (c *Conn) Unsent() []byte {
+	waiting := c.out.waiting
+	if c.out.torn {
+		waiting = waiting[bytes.IndexByte(waiting, '\n')+1:]
+	}
+	return waiting
+}
 
 func (s *sender) request(ctx context.Context, data []byte) (uint64, error) {
 	if bytes.IndexByte(data, '\n') >= 0 {
@@ -70,7 +83,7 @@ func (s *sender) line(line []byte) error {
 		if _, err := s.nc.Write(line); err != nil {
 			return fmt.Errorf("client: send: %w", err)
 		}
-		line = nil // Its LF waits.
+		line, s.torn = nil, true // Its LF waits.
 	}
 	s.waiting = append(append(s.waiting, line...), '\n')
 	return nil
@@ -82,6 +95,9 @@ func (s *sender) flush(ctx context.Context) error {
 	}
 	defer honour(ctx, s.nc.SetWriteDeadline)()
 	n, err := s.nc.Write(s.waiting)
+	if n > 0 {
+		s.torn = s.waiting[n-1] != '\n'
+	}
 	s.waiting = s.waiting[:copy(s.waiting, s.waiting[n:])]
 	if err != nil {
 		return fmt.Errorf("client: send: %w", explain(ctx, err))

@@ -57,3 +57,52 @@ func TestSendLineSendsWhatItIsGiven(t *testing.T) {
 		t.Errorf("the server got %d bytes, want %d", len(got), want.Len())
 	}
 }
+
+// stingy takes so many bytes, and fails then.
+type stingy struct {
+	net.Conn
+	room int
+}
+
+func (s *stingy) Write(p []byte) (int, error) {
+	n := min(s.room, len(p))
+	s.room -= n
+	if n < len(p) {
+		return n, io.ErrClosedPipe
+	}
+	return n, nil
+}
+
+// TestWhatNoByteWasWrittenOfIsUnsent compares with a list of the lines at each
+// place where the connection can break.
+func TestWhatNoByteWasWrittenOfIsUnsent(t *testing.T) {
+	lines := []string{"REQ 1 a", "REQ 2", "", "REQ 3 ccc"}
+	whole := strings.Join(lines, "\n") + "\n"
+	for room := range len(whole) {
+		nc := &stingy{room: room}
+		c := New(nc)
+		for _, line := range lines {
+			if err := c.SendLine([]byte(line)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if string(c.Unsent()) != whole {
+			t.Fatalf("before Flush: %q", c.Unsent())
+		}
+		want, start := "", 0
+		for _, line := range lines {
+			if start >= room {
+				want += line + "\n"
+			}
+			start += len(line) + 1
+		}
+		for range 2 { // the second finds a line that begins in its middle
+			if err := c.Flush(); err == nil {
+				t.Fatalf("room %d: no error", room)
+			}
+			if string(c.Unsent()) != want {
+				t.Errorf("room %d: %q, want %q", room, c.Unsent(), want)
+			}
+		}
+	}
+}
