@@ -37,6 +37,14 @@ func (f *Flags) parseAll(args []string) (rest []string, err error) {
 	}
 }
 
+// surplus says why there is an argument too many.
+func (f *Flags) surplus() string {
+	if f.argument == nil {
+		return "every value belongs to a flag"
+	}
+	return "only one " + f.argument.name + " is taken"
+}
+
 // usage is the first line of help.
 func (f *Flags) usage() string {
 	if f.argument == nil {

@@ -285,7 +285,7 @@ func (f *Flags) Parse(args []string) (code int, done bool) {
 	case f.version:
 		return f.print(VersionLine(f.command) + "\n"), true
 	case len(rest) > 0:
-		return f.complain(quote(rest[0]), "unexpected argument; every value belongs to a flag"), true
+		return f.complain(quote(rest[0]), "unexpected argument; "+f.surplus()), true
 	}
 	for _, check := range f.checks {
 		if name, err := check(); err != nil {
