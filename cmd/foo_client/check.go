@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -154,16 +155,16 @@ func printed(s streams, text string, code int) int {
 // reach finds the addresses of a server once, and sees that somebody is there:
 // a table of failures would say that badly.
 func reach(ctx context.Context, address cli.Address) (check.Dial, error) {
-	peer, err := findServer(ctx, address)
-	if err != nil {
-		return nil, err
+	servers, errs := findServers(ctx, []cli.Address{address})
+	if len(servers) == 0 {
+		return nil, errs[0]
 	}
 	dial := func(ctx context.Context) (net.Conn, error) {
 		var first error
-		for _, a := range peer.addresses {
-			network, place := "tcp", a
-			if path, isPath := strings.CutPrefix(place, "unix:"); isPath {
-				network, place = "unix", path
+		for _, a := range slices.Concat(servers...) {
+			network, place := "tcp", a.String()
+			if a.IsUnix() {
+				network, place = "unix", a.Path()
 			}
 			nc, err := dialPatiently(ctx, network, place)
 			if err == nil {

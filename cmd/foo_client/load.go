@@ -7,9 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"fooproxy/cmd/internal/cli"
-	"fooproxy/cmd/internal/cli/loop"
 	"fooproxy/foo/load"
 	"fooproxy/poller"
 )
@@ -21,9 +21,12 @@ func runLoad(ctx context.Context, o options, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	addresses, err := lookUp(ctx, o.server)
-	if err != nil {
-		return err
+	servers, errs := findServers(ctx, o.servers)
+	if len(servers) == 0 {
+		return errs[0]
+	}
+	for _, err := range errs {
+		complain(s, err) // The others are loaded nonetheless.
 	}
 	kernel, err := poller.NewPreciseKernel()
 	if err != nil {
@@ -31,7 +34,7 @@ func runLoad(ctx context.Context, o options, s streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, kernel.Shut()) }()
 	r, err := load.New(load.Config{
-		Sys: kernel, Addresses: addresses, Wait: o.wait,
+		Sys: kernel, Addresses: slices.Concat(servers...), Wait: o.wait,
 		Requests: o.requests, Duration: o.duration, Rate: o.rate,
 		Connections: o.connections, Depth: o.depth, Size: o.size,
 		Mix: mix, AnyData: mix != nil && !o.echo,
@@ -53,14 +56,6 @@ func runLoad(ctx context.Context, o options, s streams) (err error) {
 		return err
 	}
 	return result.Verdict(o.failOnNak)
-}
-
-// lookUp asks for the addresses once: all connections of a run go to the same
-// ones.
-func lookUp(ctx context.Context, server cli.Address) ([]poller.Addr, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	return loop.Resolve(ctx, server)
 }
 
 // readMix reads the file of a mix; without a name there is none. The file may be

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"fooproxy/cmd/internal/cli"
@@ -12,8 +13,11 @@ import (
 
 // options is a command line that makes sense.
 type options struct {
-	server cli.Address
-	wait   time.Duration
+	servers []cli.Address
+	wait    time.Duration
+
+	reconnect      time.Duration // what to do after a loss, where reconnectGiven
+	reconnectGiven bool
 
 	failOnNak    bool
 	history      string // the prompt's file, where historyGiven
@@ -35,6 +39,15 @@ type options struct {
 // isLoad says that a load run is asked for, and not a conversation.
 func (o *options) isLoad() bool { return o.requests > 0 || o.duration > 0 }
 
+// patience is how long another server is looked for after a loss. With one server
+// the default is not at all: its end is what a user wants to know.
+func (o *options) patience(servers int) time.Duration {
+	if servers > 1 && !o.reconnectGiven {
+		return reconnectDefault
+	}
+	return o.reconnect
+}
+
 const summary = "sends the lines of stdin to a Foo server as requests, or makes a load run."
 
 // parseOptions reads the command line. Where done is true the command ends
@@ -42,14 +55,19 @@ const summary = "sends the lines of stdin to a Foo server as requests, or makes 
 func parseOptions(args []string, s streams) (o options, code int, done bool) {
 	o = options{connections: 1, depth: 1, size: 32, wait: 10 * time.Second}
 	flags := cli.NewFlags("foo_client", summary, s.out, s.err)
-	var connect cli.Address
-	host := ""
+	var connect []cli.Address
+	hosts := ""
 	size := int64(o.size)
 
 	flags.Group("Where it connects")
-	flags.Connect(&o.server, "p,port", "Connect to this `PORT` of this machine, or to host:port, [v6]:port or unix:/path.")
-	flags.String(&host, "H,host", "Connect to this `HOST`, a name or an IP address, where -p gives the port alone.")
-	flags.Connect(&connect, "connect", "Both in one: host:port, [v6]:port, a port of this machine, or unix:/path.")
+	flags.ConnectList(&o.servers, "p,port", "Connect to this `PORT` of this machine, or to host:port, [v6]:port or unix:/path. "+
+		"Several, with commas or given several times, are tried in turn.")
+	flags.String(&hosts, "H,host", "Connect to this `HOST`, a name or an IP address, or to several with commas, where -p gives "+
+		"ports alone.")
+	flags.ConnectList(&connect, "connect", "Both in one: host:port, [v6]:port, a port of this machine, or unix:/path; also several.")
+	flags.Duration(&o.reconnect, "reconnect", "After the loss of a connection look for this `DURATION` for a server that answers; "+
+		"0 ends with the loss.", 0, reconnectMax)
+	flags.ZeroIs("default 5s with several servers, 0 with one")
 	flags.Duration(&o.wait, "wait", "Take replies as missing when none has come for this `DURATION`: in a load run, "+
 		"and at the end of stdin. A prompt comes back after it.", waitMin, waitMax)
 	flags.Bool(&o.failOnNak, "e", "End with exit code 1 if any reply was a NAK; all requests are sent nonetheless.")
@@ -80,14 +98,15 @@ func parseOptions(args []string, s streams) (o options, code int, done bool) {
 	flags.Example("foo_client -p 8001", "A prompt: type requests, read replies with their latency, end with quit or ^D.")
 	flags.Example("foo_client -p 8001 -n 1000000 -c 50 -d 16", "A million requests, 16 outstanding on each of 50 connections.")
 	flags.Example("foo_client -p 8001 -duration 10s -c 10 -d 100 -rate 1000", "1,000 requests a second for 10 seconds.")
+	flags.Example("foo_client -p 8001,8002,8003 -n 1000000 -c 50", "The same to three proxies; connections go on with another when one dies.")
 	flags.Example("foo_client check 8000", "Checks whether a server does what the protocol says; foo_client check -h says more.")
 
 	if code, done = flags.Parse(args); done {
 		return o, code, true
 	}
 	o.size = int(size)
-	o.historyGiven = flags.Given("history")
-	if name, why := o.findServer(flags, connect, host); why != "" {
+	o.historyGiven, o.reconnectGiven = flags.Given("history"), flags.Given("reconnect")
+	if name, why := o.chooseServers(flags, connect, hosts); why != "" {
 		return o, flags.Refuse(name, why), true
 	}
 	if name, why := o.checkLoad(flags); why != "" {
@@ -96,34 +115,40 @@ func parseOptions(args []string, s streams) (o options, code int, done bool) {
 	return o, cli.ExitOK, false
 }
 
-// findServer makes one address of the three flags that give it.
-func (o *options) findServer(flags *cli.Flags, connect cli.Address, host string) (name, why string) {
+// chooseServers makes one list of the three flags that give servers.
+func (o *options) chooseServers(flags *cli.Flags, connect []cli.Address, hosts string) (name, why string) {
 	if flags.Given("connect") {
 		for _, other := range []string{"p", "H"} {
 			if flags.Given(other) {
 				return other, "the server is given by -connect already"
 			}
 		}
-		o.server = connect
+		o.servers = connect
 		return "", ""
 	}
-	if o.server == (cli.Address{}) {
+	if o.servers == nil {
 		return "p", "the server is missing; give its port, or host:port"
 	}
 	if !flags.Given("H") {
 		return "", ""
 	}
-	if o.server.Path != "" {
-		return "H", "a unix socket has no host"
+	var servers []cli.Address
+	for host := range strings.SplitSeq(hosts, ",") {
+		for _, s := range o.servers {
+			if s.Path != "" {
+				return "H", "a unix socket has no host"
+			}
+			if s.Host != "localhost" {
+				return "H", "a host is given by -p already"
+			}
+			s, err := cli.ParseConnect(cli.JoinPort(host, int(s.Port)))
+			if err != nil {
+				return "H", err.Error()
+			}
+			servers = append(servers, s)
+		}
 	}
-	if o.server.Host != "localhost" {
-		return "H", "a host is given by -p already"
-	}
-	server, err := cli.ParseConnect(cli.JoinPort(host, int(o.server.Port)))
-	if err != nil {
-		return "H", err.Error()
-	}
-	o.server = server
+	o.servers = servers
 	return "", ""
 }
 

@@ -3,6 +3,7 @@ package main
 
 import (
 	"bytes"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,11 @@ func TestWrongFlagsGiveOneLineAndCode2(t *testing.T) {
 		{"-p 1 -n 1 -history h", "-history: a load run has it not"},
 		{"-p 1 -wait 0s", "-wait: 0s is not between"},
 		{"-p 1 -unknown", "-unknown: unknown flag"},
+		{"-p 1,", "-p: the address is missing"},
+		{"-p 1,2 -p 3,h", `-p: "h" has no port`},
+		{"-p 1,h:2 -H other", "-H: a host is given by -p already"},
+		{"-p 1 -H a,b_/", "-H: "},
+		{"-p 1 -reconnect 5", `-reconnect: "5" has no unit`},
 		{"-p 1 hey", `"hey": unexpected argument`},
 	} {
 		got := runCommand(t.Context(), strings.NewReader(""), strings.Fields(c.args)...)
@@ -56,20 +62,22 @@ func TestOptionsAreRead(t *testing.T) {
 		args string
 		want options
 	}{
-		{"-p 8001", options{server: cli.Address{Host: "localhost", Port: 8001}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
-		{"-p 8001 -H ::1", options{server: cli.Address{Host: "::1", Port: 8001}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
-		{"-p 8001 -H [::1]", options{server: cli.Address{Host: "::1", Port: 8001}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
-		{"-p unix:/x", options{server: cli.Address{Path: "/x"}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
-		{"-connect unix:x", options{server: cli.Address{Path: "x"}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
+		{"-p 8001", options{servers: []cli.Address{cli.Address{Host: "localhost", Port: 8001}}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
+		{"-p 8001 -H ::1", options{servers: []cli.Address{cli.Address{Host: "::1", Port: 8001}}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
+		{"-p 8001 -H [::1]", options{servers: []cli.Address{cli.Address{Host: "::1", Port: 8001}}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
+		{"-p unix:/x", options{servers: []cli.Address{cli.Address{Path: "/x"}}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
+		{"-connect unix:x", options{servers: []cli.Address{cli.Address{Path: "x"}}, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
+		{"-p 1,2 -p 1 -H a,b -reconnect 9s", options{servers: []cli.Address{{Host: "a", Port: 1}, {Host: "a", Port: 2}, {Host: "b", Port: 1}, {Host: "b", Port: 2}},
+			reconnect: 9 * time.Second, reconnectGiven: true, connections: 1, depth: 1, size: 32, wait: 10 * time.Second}},
 		{"-connect 10.0.0.1:5 -wait 1s -n 7 -c 2 -d 3 -size 1k -rate 9",
-			options{server: cli.Address{Host: "10.0.0.1", Port: 5}, requests: 7, connections: 2, depth: 3, size: 1024, rate: 9, wait: time.Second}},
+			options{servers: []cli.Address{cli.Address{Host: "10.0.0.1", Port: 5}}, requests: 7, connections: 2, depth: 3, size: 1024, rate: 9, wait: time.Second}},
 		{"-connect 10.0.0.1:5 -duration 2s -P 8 -mix m -echo -e -json -quiet",
-			options{server: cli.Address{Host: "10.0.0.1", Port: 5}, duration: 2 * time.Second, connections: 1, depth: 8, size: 32,
+			options{servers: []cli.Address{cli.Address{Host: "10.0.0.1", Port: 5}}, duration: 2 * time.Second, connections: 1, depth: 8, size: 32,
 				mix: "m", echo: true, failOnNak: true, json: true, quiet: true, wait: 10 * time.Second}},
 	} {
 		var out, errs bytes.Buffer
 		got, _, done := parseOptions(strings.Fields(c.args), streams{nil, &out, &errs})
-		if done || got != c.want {
+		if done || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%q: %+v, %v, %q; want %+v", c.args, got, done, errs.String(), c.want)
 		}
 	}

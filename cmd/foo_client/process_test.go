@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"fooproxy/cmd/internal/proctest"
 )
 
 const playCommand = "FOO_CLIENT_TEST_PLAYS_THE_COMMAND"
@@ -17,7 +19,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(playCommand) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	proctest.Main(m, proctest.OrEcho(main))
 }
 
 func command(t *testing.T, args ...string) *exec.Cmd {

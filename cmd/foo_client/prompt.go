@@ -23,15 +23,16 @@ func runPrompt(ctx context.Context, o options) error {
 	if !o.historyGiven {
 		history = defaultHistory(os.Getenv)
 	}
+	// Names are looked up each time: a prompt lives long.
+	route := newRoute(o.servers)
 	naks, err := prompt.Run(ctx, prompt.Options{
-		Name: o.server.String(), Wait: o.wait, History: history,
-		// The name is looked up each time: a prompt lives long.
-		Dial: func(ctx context.Context) (*client.Conn, error) {
-			peer, err := findServer(ctx, o.server)
-			if err != nil {
-				return nil, err
+		Wait: o.wait, History: history,
+		Dial: func(ctx context.Context) (*client.Conn, string, error) {
+			conn, name, err := route.round(ctx)
+			if len(o.servers) == 1 {
+				name = o.servers[0].String() // as the user calls it
 			}
-			return peer.dial(ctx)
+			return conn, name, err
 		},
 	})
 	if err == nil && o.failOnNak && naks > 0 {

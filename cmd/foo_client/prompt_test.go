@@ -170,7 +170,7 @@ func TestPromptWithoutAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
-	s.shows(address+"> a", "-- connection lost: the server has closed it; replies missing: 1; the next line connects anew", "not connected>")
+	s.shows(address+"> a", "-- connection lost: the server has closed it; no reply to 1; the next line connects anew", "not connected>")
 	for _, line := range []string{"b", "c"} {
 		s.typeKeys(line + keyEnter)
 		s.shows("not connected> "+line,
@@ -193,6 +193,22 @@ func TestPromptWithoutAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.shows("not connected> c", "-- connected to "+address+" anew; numbers start at 1", "ACK 1 c  (#)", address+">")
+	s.typeKeys(keyCtrlD)
+	s.ends(0)
+}
+
+func TestPromptGoesOnWithTheNextServer(t *testing.T) {
+	first := startRawServer(t, func(nc *net.TCPConn) {
+		_, _ = io.ReadFull(nc, make([]byte, len("REQ 1 silence\n"))) // the screen tells
+	})
+	second, _ := heldServer(t)
+	s := openScreen(t, 100, nil, "-p", first+","+second)
+	prompt, next := "127.0.0.1:"+first+">", "127.0.0.1:"+second+">"
+	s.shows(prompt)
+	s.typeKeys("silence" + keyEnter)
+	s.shows(prompt+" silence", "-- connection lost: the server has closed it; no reply to 1; the next line connects anew", "not connected>")
+	s.typeKeys("b" + keyEnter)
+	s.shows("not connected> b", "-- connected to 127.0.0.1:"+second+" anew; numbers start at 1", "ACK 1 b  (#)", next)
 	s.typeKeys(keyCtrlD)
 	s.ends(0)
 }

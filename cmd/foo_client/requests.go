@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,58 @@ type requestReader struct {
 	in       *bufio.Reader
 	line     int // lines read, for messages
 	requests prompt.Requests
+}
+
+// request is one request's line without LF, and the Seq in it.
+type request struct {
+	line []byte
+	seq  uint64
+}
+
+// batch is requests that were read in one go. err is why nothing comes behind
+// them, where that is so; io.EOF is the end of stdin.
+type batch struct {
+	requests []request
+	err      error
+}
+
+// readRequests reads stdin until it or ctx ends. It reads at most two batches
+// ahead, and passes on at once what it has before it waits for somebody to write.
+func readRequests(ctx context.Context, in io.Reader) <-chan batch {
+	batches := make(chan batch, 1)
+	r := newRequestReader(in)
+	go func() {
+		for {
+			b := r.batch()
+			select {
+			case batches <- b:
+			case <-ctx.Done():
+				return
+			}
+			if b.err != nil {
+				return
+			}
+		}
+	}()
+	return batches
+}
+
+// batch reads at least one request, or the end.
+func (r *requestReader) batch() (b batch) {
+	var lines []byte // one piece of memory for all
+	for {
+		line, seq, err := r.next()
+		if err != nil {
+			b.err = err
+			return b
+		}
+		start := len(lines)
+		lines = append(lines, line...)
+		b.requests = append(b.requests, request{lines[start:len(lines):len(lines)], seq})
+		if len(lines) >= batchBytes || r.waits() {
+			return b
+		}
+	}
 }
 
 func newRequestReader(in io.Reader) *requestReader {

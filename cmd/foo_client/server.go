@@ -1,56 +1,72 @@
-// This file owns the way to the server: its addresses and connections to it.
-// It must not know what they are used for.
+// This file owns the servers and where they are: what the addresses of the
+// command line stand for. It must not know what they are used for.
 package main
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"sync"
 
 	"fooproxy/cmd/internal/cli"
+	"fooproxy/cmd/internal/cli/loop"
 	"fooproxy/foo/client"
+	"fooproxy/poller"
 )
 
-// server is one server with its addresses, in the order in which to try them.
-// It is for one goroutine, but dial is for any.
-type server struct {
-	addresses []string // as client.Dial takes them
-}
+// server is the addresses of one server, in the order in which to try them.
+type server []poller.Addr
 
-// findServer asks for the addresses once: all connections of a run go to the
-// same ones.
-func findServer(ctx context.Context, address cli.Address) (*server, error) {
-	if address.Path != "" {
-		return &server{[]string{address.String()}}, nil
-	}
+// findServers looks all names up, at the same time. Those addresses that a name
+// service gives are a server each; the two of localhost are one. No address is in
+// the result twice. A name that does not resolve is a server that cannot be
+// reached: errs holds why, and where nothing was found at least one such error.
+func findServers(ctx context.Context, addresses []cli.Address) (servers []server, errs []error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	addresses, err := address.Resolve(ctx)
-	if err != nil {
-		return nil, err
+	found := make([][]poller.Addr, len(addresses))
+	why := make([]error, len(addresses))
+	var asked sync.WaitGroup
+	for i, a := range addresses {
+		asked.Go(func() { found[i], why[i] = loop.Resolve(ctx, a) })
 	}
-	s := &server{}
-	for _, a := range addresses {
-		s.addresses = append(s.addresses, a.String())
+	asked.Wait()
+	seen := make(map[poller.Addr]bool)
+	for i, a := range addresses {
+		if why[i] != nil {
+			errs = append(errs, why[i])
+			continue
+		}
+		isNew := slices.DeleteFunc(found[i], func(a poller.Addr) bool { return seen[a] })
+		for _, addr := range isNew {
+			seen[addr] = true
+		}
+		if _, fixed := loop.Fixed(a); fixed {
+			if len(isNew) > 0 {
+				servers = append(servers, isNew)
+			}
+			continue
+		}
+		for _, addr := range isNew {
+			servers = append(servers, server{addr})
+		}
 	}
-	return s, nil
+	return servers, errs
 }
 
 // dial returns a connection to the first address that answers, and otherwise
 // the error of the first: it is the one the user meant.
-func (s *server) dial(ctx context.Context) (*client.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	var first error
-	for _, address := range s.addresses {
-		conn, err := client.Dial(ctx, address)
-		if err == nil {
-			return conn, nil
+func (s server) dial(ctx context.Context) (conn *client.Conn, name string, err error) {
+	for _, address := range s {
+		conn, dialErr := client.Dial(ctx, address.String())
+		if dialErr == nil {
+			return conn, address.String(), nil
 		}
-		if first == nil {
-			first = nameless(err)
+		if err == nil {
+			err = nameless(dialErr)
 		}
 	}
-	return nil, first
+	return nil, "", err
 }
 
 // libraryName begins the errors of package client. What this command prints
@@ -70,13 +86,4 @@ func nameless(err error) error {
 		return err
 	}
 	return namelessError{err}
-}
-
-func closeAll(conns []*client.Conn) {
-	for _, conn := range conns {
-		if conn != nil {
-			// All that was to be sent and received has been: nothing can fail.
-			_ = conn.Close()
-		}
-	}
 }

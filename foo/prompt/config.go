@@ -13,6 +13,10 @@ const (
 	// asked for at a time, so these are requests that a server has let lie.
 	outstandingMax = 1024
 
+	// seqRangesMax is how many runs of Seq a complaint names; of the rest only the
+	// number.
+	seqRangesMax = 16
+
 	// arrivalsMax is how many lines from the server may wait to be shown.
 	// Above it the server is not read.
 	arrivalsMax = 64

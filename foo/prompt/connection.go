@@ -14,6 +14,9 @@ import (
 	"fooproxy/foo/client"
 )
 
+// errNotRead: no request can be written.
+var errNotRead = errors.New("the server has not read")
+
 // arrival is a line from the server, or the end of the connection: err is not
 // nil then, and the line what had come of the next one.
 type arrival struct {
@@ -76,7 +79,7 @@ func (c *connection) send(ctx context.Context, line []byte, seq uint64, wait tim
 		err = c.conn.Flush()
 	}
 	if err != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-		return fmt.Errorf("the server has not read for %v", wait)
+		return fmt.Errorf("%w for %v", errNotRead, wait)
 	}
 	return err
 }
@@ -91,6 +94,25 @@ func (c *connection) settle(seq uint64) (asked, bool) {
 	request := c.outstanding[at]
 	c.outstanding = slices.Delete(c.outstanding, at, at+1)
 	return request, true
+}
+
+// takeBack forgets the last request where no byte of it was written, and reports
+// whether that is so. It is for after a send that failed.
+func (c *connection) takeBack() bool {
+	if len(c.conn.Unsent()) == 0 {
+		return false
+	}
+	c.outstanding = c.outstanding[:len(c.outstanding)-1]
+	return true
+}
+
+// missing are the numbers of all requests without reply, sorted.
+func (c *connection) missing() (seqs []uint64) {
+	for _, request := range c.outstanding {
+		seqs = append(seqs, request.seq)
+	}
+	slices.Sort(seqs)
+	return seqs
 }
 
 // giveUp says of all requests without reply that they are not waited for.

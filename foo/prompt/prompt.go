@@ -31,11 +31,10 @@ import (
 
 // Options say whom to speak with, and how.
 type Options struct {
-	// Name is the server's, for prompt and messages.
-	Name string
-	// Dial opens a connection to it, the first and each one after a loss. It
-	// must bound itself.
-	Dial func(context.Context) (*client.Conn, error)
+	// Dial opens a connection, the first and each one after a loss, and tells the
+	// server's name for prompt and messages. After a loss it may be another server.
+	// It must bound itself.
+	Dial func(context.Context) (conn *client.Conn, name string, err error)
 	// Wait is how long a reply is waited for before the prompt comes back.
 	Wait time.Duration
 	// History is the file that keeps the typed lines; without it none does.
@@ -84,6 +83,7 @@ type prompt struct {
 	typed   chan typed // from the goroutine in the editor
 
 	connection *connection // nil while there is none
+	server     string      // the name of the one that was connected last
 	released   bool        // the prompt is given back although a reply is missing
 	naks       int
 	abortedAt  time.Time // when ^C was pressed last
@@ -100,7 +100,7 @@ func (p *prompt) run(ctx context.Context) error {
 		}
 	}()
 	if p.connect(ctx) {
-		p.screen.say("connected to %s; help tells what you can type", p.options.Name)
+		p.screen.say("connected to %s; help tells what you can type", p.server)
 	}
 	for {
 		line, err := p.ask(ctx)
@@ -136,7 +136,7 @@ func (p *prompt) interrupted(ctx context.Context) error {
 func (p *prompt) ask(ctx context.Context) (typed, error) {
 	name := "not connected"
 	if p.connection != nil {
-		name = p.options.Name
+		name = p.server
 	}
 	columns := p.columns()
 	p.screen.prompt = promptText(name, columns)
@@ -239,21 +239,35 @@ func (p *prompt) remember(line string) {
 
 // request sends a line, and waits for its reply. The connection that was lost
 // meanwhile, or never made, is made first: the line goes out on a new one, and
-// has its first number.
+// has its first number. So it does where the loss shows only now, and no byte of
+// the line was written.
 func (p *prompt) request(ctx context.Context, text string, isData bool) error {
 	if p.connection != nil {
 		p.takeAll()
 	}
+	again, err := p.send(ctx, text, isData)
+	if again && err == nil {
+		_, err = p.send(ctx, text, isData)
+	}
+	if err != nil {
+		return err
+	}
+	return p.wait(ctx)
+}
+
+// send reports whether the line may be sent again: its connection was lost before
+// any of it was written.
+func (p *prompt) send(ctx context.Context, text string, isData bool) (again bool, err error) {
 	if p.connection == nil {
 		if !p.connect(ctx) {
-			return nil
+			return false, nil
 		}
-		p.screen.say("connected to %s anew; numbers start at 1", p.options.Name)
+		p.screen.say("connected to %s anew; numbers start at 1", p.server)
 	}
 	c := p.connection
 	if len(c.outstanding) >= outstandingMax {
 		p.screen.say("not sent: %d requests have no reply yet", len(c.outstanding))
-		return nil
+		return false, nil
 	}
 	makeLine := c.requests.Make
 	if isData {
@@ -262,16 +276,18 @@ func (p *prompt) request(ctx context.Context, text string, isData bool) error {
 	line, seq, err := makeLine([]byte(text))
 	if err != nil {
 		p.screen.say("not sent: %v", err)
-		return nil
+		return false, nil
 	}
-	if err := c.send(ctx, line, seq, p.options.Wait); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err() // It has closed the connection; that is no loss.
-		}
-		p.lose(err)
-		return nil
+	err = c.send(ctx, line, seq, p.options.Wait)
+	if err == nil {
+		return false, nil
 	}
-	return p.wait(ctx)
+	if ctx.Err() != nil {
+		return false, ctx.Err() // It has closed the connection; that is no loss.
+	}
+	again = !errors.Is(err, errNotRead) && c.takeBack()
+	p.lose(err)
+	return again, nil
 }
 
 // wait shows what comes until the reply is there, or was waited for long
@@ -300,14 +316,14 @@ func (p *prompt) wait(ctx context.Context) error {
 
 // connect makes a connection, or says why there is none.
 func (p *prompt) connect(ctx context.Context) bool {
-	conn, err := p.options.Dial(ctx)
+	conn, name, err := p.options.Dial(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			p.screen.say("not connected: %s; the next line tries again", nameless(err))
 		}
 		return false
 	}
-	p.connection = newConnection(conn)
+	p.connection, p.server = newConnection(conn), name
 	return true
 }
 

@@ -73,17 +73,17 @@ func play(t *testing.T, wait time.Duration, handle func(number int, nc net.Conn)
 		end: end, result: make(chan error, 1),
 	}
 	number := 0
-	dial := func(context.Context) (*client.Conn, error) {
+	dial := func(context.Context) (*client.Conn, string, error) {
 		mine, other := net.Pipe()
 		number++
 		if number%2 == 0 {
-			return nil, errors.New("client: nobody there")
+			return nil, "", errors.New("client: nobody there")
 		}
 		go handle(number, other)
-		return client.New(mine), nil
+		return client.New(mine), "server", nil
 	}
 	s.prompt = &prompt{
-		options: Options{Name: "server", Dial: dial, Wait: wait}, typed: make(chan typed, 1),
+		options: Options{Dial: dial, Wait: wait}, typed: make(chan typed, 1),
 		editor: s.typist, columns: func() int { return 80 }, history: &history{},
 	}
 	s.screen.out = s.paper
@@ -168,11 +168,11 @@ func TestConversation(t *testing.T) {
 		{"too long", []string{me, strings.Repeat("x", 1<<16), me, "a", me, "quit"},
 			"-- not sent: line too long\nACK 1 a  (#)\n", 0},
 		{"a loss, and nobody there at first", []string{me, "a", me, "close", alone, "b", alone, "c", me, "quit"},
-			"ACK 1 a  (#)\n-- connection lost: the server has closed it; replies missing: 1; the next line connects anew\n" +
+			"ACK 1 a  (#)\n-- connection lost: the server has closed it; no reply to 2; the next line connects anew\n" +
 				"-- not connected: nobody there; the next line tries again\n" + again + "ACK 1 c  (#)\n", 0},
 		{"a fragment", []string{me, "fragment", alone, "quit"},
 			"ACK 1 fr  (unexpected: the line has no end)\n" +
-				`-- connection lost: the stream ended in mid-line at "ACK 1 fr": unexpected EOF; replies missing: 1; the next line connects anew` + "\n", 0},
+				`-- connection lost: the stream ended in mid-line at "ACK 1 fr": unexpected EOF; no reply to 1; the next line connects anew` + "\n", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := play(t, time.Hour, echo)
@@ -188,7 +188,7 @@ func TestConversation(t *testing.T) {
 func TestServerThatDoesNotReadIsGivenUp(t *testing.T) {
 	s := play(t, 50*time.Millisecond, func(int, net.Conn) {})
 	s.talk(t, "server> ", "a", "not connected> ", "quit")
-	s.wants(t, hello+"-- connection lost: the server has not read for 50ms; replies missing: 1; the next line connects anew\n")
+	s.wants(t, hello+"-- connection lost: the server has not read for 50ms; no reply to 1; the next line connects anew\n")
 }
 
 func TestOutstandingRequestsAreBounded(t *testing.T) {

@@ -69,8 +69,8 @@ func showLatency(latency time.Duration) string {
 // lose says that the connection is gone, and why.
 func (p *prompt) lose(err error) {
 	missing := ""
-	if count := len(p.connection.outstanding); count > 0 {
-		missing = fmt.Sprintf("; replies missing: %d", count)
+	if len(p.connection.outstanding) > 0 {
+		missing = "; no reply to " + ShowSeqs(p.connection.missing())
 	}
 	p.connection.close()
 	p.connection = nil
