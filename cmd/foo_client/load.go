@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"fooproxy/cmd/internal/cli"
 	"fooproxy/foo/load"
@@ -28,13 +27,17 @@ func runLoad(ctx context.Context, o options, s streams) (err error) {
 	for _, err := range errs {
 		complain(s, err) // The others are loaded nonetheless.
 	}
+	addresses := make([][]poller.Addr, len(servers))
+	for i, server := range servers {
+		addresses[i] = server
+	}
 	kernel, err := poller.NewPreciseKernel()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, kernel.Shut()) }()
 	r, err := load.New(load.Config{
-		Sys: kernel, Addresses: slices.Concat(servers...), Wait: o.wait,
+		Sys: kernel, Servers: addresses, Reconnect: o.patience(len(servers)), Wait: o.wait,
 		Requests: o.requests, Duration: o.duration, Rate: o.rate,
 		Connections: o.connections, Depth: o.depth, Size: o.size,
 		Mix: mix, AnyData: mix != nil && !o.echo,
@@ -51,6 +54,7 @@ func runLoad(ctx context.Context, o options, s streams) (err error) {
 	if err != nil {
 		return err
 	}
+	complainOfPartings(result, s)
 	complainOfLosses(result.Losses(), s)
 	if err := writeReport(result, o, s); err != nil {
 		return err
@@ -120,5 +124,16 @@ func complainOfLosses(losses []error, s streams) {
 			return
 		}
 		complain(s, loss)
+	}
+}
+
+// complainOfPartings prints why connections were lost that others have replaced,
+// for the first few of them.
+func complainOfPartings(result *load.Result, s streams) {
+	for _, parting := range result.Partings() {
+		complain(s, parting)
+	}
+	if more := result.Parted() - len(result.Partings()); more > 0 {
+		complain(s, fmt.Errorf("connections lost and replaced besides these: %d", more))
 	}
 }

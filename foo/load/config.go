@@ -6,6 +6,7 @@ package load
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"fooproxy/foo"
@@ -53,6 +54,18 @@ const (
 	// connection: longer than three lost SYNs, shorter than a person's patience.
 	connectTimeout = 10 * time.Second
 
+	// backoffMin and backoffMax are how long a connection that has lost its server
+	// waits between two rounds in which it tries each address once; each time it is
+	// twice as long.
+	backoffMin, backoffMax = 100 * time.Millisecond, time.Second
+
+	// dialTimeoutMin is the least that one address gets of the time in which a server
+	// is looked for, however many they are: a lost SYN is sent again after a second.
+	dialTimeoutMin = 1200 * time.Millisecond
+
+	// partingsMax is how many losses of connections that went on are told one by one.
+	partingsMax = 5
+
 	// startsPerTurn is how many connections send their first requests in one
 	// turn. More of them would make a turn so long that the first replies lie
 	// about, and their latency tells of that.
@@ -94,8 +107,13 @@ type Config struct {
 	// Sys is the kernel of the run's loop. An open loop wants one whose waits are
 	// precise: poller.PreciseKernel.
 	Sys poller.Sys
-	// Addresses are those of the one server, in the order in which to try them.
-	Addresses []poller.Addr
+	// Servers have addresses each, in the order in which to try them. The
+	// connections begin with the servers in turn, and all servers are the same to
+	// them.
+	Servers [][]poller.Addr
+	// Reconnect is how long a connection looks for a server that answers after it
+	// has lost one. 0: the loss is its end.
+	Reconnect time.Duration
 	// Requests are sent in all; 0: as many as Duration has time for.
 	Requests int
 	// Duration ends the run; 0: Requests do. Where both are given it is the first
@@ -122,8 +140,10 @@ func (c *Config) check() error {
 	switch {
 	case c.Sys == nil:
 		return errors.New("load: there is no kernel")
-	case len(c.Addresses) == 0:
+	case len(c.Servers) == 0 || slices.ContainsFunc(c.Servers, func(s []poller.Addr) bool { return len(s) == 0 }):
 		return errors.New("load: there is no address")
+	case c.Reconnect < 0 || c.Reconnect > DurationMax:
+		return errors.New("load: no server is looked for so long")
 	case c.Requests < 0 || c.Requests > RequestsMax || c.Duration < 0 || c.Duration > DurationMax:
 		return errors.New("load: no run is that long")
 	case c.Requests == 0 && c.Duration == 0:

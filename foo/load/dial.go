@@ -6,6 +6,7 @@ package load
 
 import (
 	"fmt"
+	"time"
 
 	"fooproxy/poller"
 )
@@ -44,31 +45,72 @@ func (r *Run) fail(err error) {
 	}
 }
 
-// dial tries the addresses in turn, from the lane's next one on.
+// route is where the connections go: the addresses of all servers in one row, which
+// each connection walks in a circle.
+type route struct {
+	addresses []poller.Addr
+	starts    []int // of each server: the place of its first address
+
+	first, again poller.ConnConfig // of a connection at the start, and in the place of a lost one
+}
+
+func newRoute(c *Config) (r route) {
+	for _, addresses := range c.Servers {
+		r.starts = append(r.starts, len(r.addresses))
+		r.addresses = append(r.addresses, addresses...)
+	}
+	count := time.Duration(len(r.addresses))
+	r.first = poller.DefaultConnConfig()
+	r.first.HighMark, r.first.LowMark, r.first.TurnLines = outputMark, outputLow, turnLines
+	r.first.KeepUnsent = c.Reconnect > 0 // what was not written is sent again
+	r.again = r.first
+	// All addresses share the time that a connection has.
+	r.first.ConnectTimeout = connectTimeout / count
+	r.again.ConnectTimeout = max(dialTimeoutMin, c.Reconnect/count)
+	return r
+}
+
+// dial tries the addresses in turn, from the lane's next one on, until each has
+// been tried in this round.
 func (l *lane) dial() {
 	r := l.run
-	for ; l.address < len(r.config.Addresses); l.address++ {
-		conn, e := r.loop.Dial(r.config.Addresses[l.address], &socketOptions, l, &r.conn)
+	config := &r.route.first
+	if l.lostAt != 0 {
+		config = &r.route.again
+	}
+	for ; l.tried < len(r.route.addresses); l.turnToNext() {
+		conn, e := r.loop.Dial(r.route.addresses[l.address], &socketOptions, l, config)
 		if e == 0 {
 			l.conn, l.state = conn, laneDialling
 			return
 		}
 		l.noteRefusal(e)
 	}
+	if l.lostAt != 0 {
+		l.pause()
+		return
+	}
 	// The first error is that of the address that the user meant.
 	r.fail(fmt.Errorf("connection %d of %d: %w", l.index+1, len(r.lanes), l.refused))
 }
 
-// noteRefusal keeps the error of the first address.
+// turnToNext counts the address as tried.
+func (l *lane) turnToNext() {
+	l.tried++
+	l.address = (l.address + 1) % len(l.run.route.addresses)
+}
+
+// noteRefusal keeps the error of the first address of a round.
 func (l *lane) noteRefusal(why error) {
 	if l.refused == nil {
-		l.refused = fmt.Errorf("%v: %w", l.run.config.Addresses[l.address], why)
+		l.refused = fmt.Errorf("%v: %w", l.run.route.addresses[l.address], why)
 	}
 }
 
-// dialAgain goes on with the next address, where the run still wants to begin.
+// dialAgain goes on with the next address, where the run still wants to begin or
+// the lane has lost its server.
 func (l *lane) dialAgain(why poller.Cause) {
-	if l.run.phase != phaseDialling {
+	if l.run.phase != phaseDialling && l.lostAt == 0 || l.run.phase == phaseOver {
 		return
 	}
 	if why.Errno != 0 {
@@ -76,21 +118,23 @@ func (l *lane) dialAgain(why poller.Cause) {
 	} else {
 		l.noteRefusal(fmt.Errorf("%v", why))
 	}
-	l.address++
-	l.dial()
+	l.turnToNext()
+	l.search()
 }
 
 // OnOpen implements poller.Handler.
 func (l *lane) OnOpen(*poller.Conn) {
 	r := l.run
-	l.state = laneReady
 	r.open++
+	if r.phase != phaseDialling {
+		l.resume()
+		return
+	}
+	l.state = laneReady
 	r.dials.going--
 	if r.dials.opened++; r.dials.opened < len(r.lanes) {
 		r.dialMore()
 		return
 	}
-	if r.phase == phaseDialling {
-		r.begin()
-	}
+	r.begin()
 }

@@ -20,12 +20,14 @@ import (
 
 // A lane's life:
 //
-//	from \ event   OnOpen   the run begins   all sent is answered, no more to send   end of the connection
-//	waiting        -        -                -                                       -
-//	dialling       ready    -                -                                       dialling (next address)
-//	ready          -        working          -                                       gone, lost
-//	working        -        -                listening                               gone, lost
-//	listening      -        -                -                                       gone
+//	from \ event   OnOpen            the run begins   all sent is answered, no more to send   end of the connection
+//	waiting        -                 -                -                                       -
+//	dialling       ready, or         -                gone                                    dialling (next address), or
+//	               working again                                                              pausing behind the last
+//	ready          -                 working          -                                       gone, lost, or dialling
+//	working        -                 -                listening                               gone, lost, or dialling
+//	pausing        -                 -                gone                                    - (it becomes dialling, or gone, lost)
+//	listening      -                 -                -                                       gone
 type laneState uint8
 
 const (
@@ -33,6 +35,7 @@ const (
 	laneDialling
 	laneReady
 	laneWorking
+	lanePausing   // between two rounds of dialling, after a loss
 	laneListening // half-closed; replies that come now are stray
 	laneGone
 )
@@ -42,12 +45,21 @@ type lane struct {
 	run     *Run
 	conn    *poller.Conn
 	index   int
-	address int   // which address is dialled
-	refused error // by the first address
+	address int   // which address is dialled, or was last
+	tried   int   // addresses in this round
+	refused error // by the first address of the round
+
+	lostAt  int64        // since when a server is looked for; 0: one has answered since
+	backoff int64        // the length of the next pause
+	pauser  poller.Timer // its end
+	cut     error        // why we have ended the connection ourselves
 
 	planned   uint64 // requests in all
 	unbounded bool   // planned is not known
-	window    window
+	before    uint64 // requests of earlier connections, answered or lost
+	given     uint64 // those of them that are lost
+	depth     uint64 // of the window, once a server has answered
+	window    window // of this connection
 	state     laneState
 	lost      error // why replies are missing, or requests were not sent
 	lostEarly bool  // while requests were still to be sent
@@ -64,11 +76,13 @@ var (
 
 func newLane(r *Run, index int) *lane {
 	l := &lane{run: r, index: index, unbounded: r.limit == 0, planned: foo.SeqMax}
+	l.address = r.route.starts[index%len(r.route.starts)]
 	if !l.unbounded {
 		l.planned = share(r.limit, len(r.lanes), index)
 	}
 	// There is no more room than there are requests.
-	l.window = newWindow(int(max(1, min(uint64(r.config.Depth), l.planned))))
+	l.depth = max(1, min(uint64(r.config.Depth), l.planned))
+	l.window = newWindow(int(l.depth))
 	return l
 }
 
@@ -98,9 +112,9 @@ func (l *lane) send() {
 	}
 	r.batch = r.batch[:0]
 	room, released := l.conn.Room(), l.released()
-	for l.window.sent < released && !l.window.full() {
+	for l.before+l.window.sent < released && !l.window.full() {
 		seq := l.window.next()
-		r.line = foo.AppendMessage(r.line[:0], foo.REQ, seq, r.source.data(l.index, seq))
+		r.line = foo.AppendMessage(r.line[:0], foo.REQ, seq, r.source.data(l.index, l.before+seq))
 		if fits := len(r.batch)+len(r.line) <= room; !fits && !(len(r.batch) == 0 && l.conn.Fits(len(r.line))) {
 			l.conn.WantRoom(len(r.line))
 			break
@@ -118,15 +132,22 @@ func (l *lane) since(seq uint64) int64 {
 	if r.config.Rate == 0 {
 		return r.loop.Now()
 	}
-	return r.start + r.pace.due(number(len(r.lanes), l.index, seq))
+	return r.start + r.pace.due(number(len(r.lanes), l.index, l.before+seq))
 }
 
-// rest half-closes a lane whose work is done.
+// rest half-closes a lane whose work is done. One that looks for a server has
+// nothing outstanding.
 func (l *lane) rest() {
+	if l.lostAt != 0 && l.run.phase == phaseEnding && (l.state == lanePausing || l.state == laneDialling) {
+		if l.state == laneDialling {
+			l.conn.Abort()
+		}
+		l.leave()
+	}
 	if l.state != laneWorking || l.window.missing() > 0 {
 		return
 	}
-	if l.window.sent == l.planned || l.run.phase == phaseEnding {
+	if l.before+l.window.sent == l.planned || l.run.phase == phaseEnding {
 		l.state = laneListening
 		l.run.working--
 		l.conn.FinishWrite()
@@ -141,9 +162,20 @@ func (l *lane) look() {
 		return
 	}
 	if l.looks++; l.looks >= looksPerWait {
-		l.lose(fmt.Errorf("gave up waiting, no reply for %v", l.run.config.Wait))
+		l.endWith(fmt.Errorf("gave up waiting, no reply for %v", l.run.config.Wait))
 		l.conn.Abort()
 	}
+}
+
+// endWith notes why the connection is at its end. A lane that goes on does so when
+// it is closed: what was written is known then.
+func (l *lane) endWith(why error) {
+	if l.goesOn() {
+		l.cut = why
+		l.conn.Abort()
+		return
+	}
+	l.lose(why)
 }
 
 // lose ends the work on a lane. Where it has none left, how its connection ends
@@ -196,6 +228,9 @@ func (l *lane) judge(line []byte) {
 		r.tally.wrongSeq++
 		return
 	}
+	if l.lostAt != 0 {
+		l.noteAlive()
+	}
 	now := r.loop.Now()
 	r.lastAt = now
 	r.latencies.record(now - since)
@@ -207,7 +242,7 @@ func (l *lane) judge(line []byte) {
 		return
 	}
 	r.tally.acks++
-	if !r.config.AnyData && !bytes.Equal(r.source.data(l.index, reply.Seq), reply.Data) {
+	if !r.config.AnyData && !bytes.Equal(r.source.data(l.index, l.before+reply.Seq), reply.Data) {
 		r.tally.wrongData++
 	}
 }
@@ -230,7 +265,7 @@ func (l *lane) OnEnd(conn *poller.Conn, fragment []byte) {
 	default:
 		why = errClosedMid
 	}
-	l.lose(why)
+	l.endWith(why)
 	conn.Close()
 }
 
@@ -243,6 +278,8 @@ func (l *lane) OnClose(_ *poller.Conn, why poller.Cause) {
 	case l.state == laneDialling:
 		l.dialAgain(why)
 	case l.run.phase == phaseOver:
+	case l.goesOn():
+		l.part(l.endOf(why))
 	case why.Errno == 0:
 		l.lose(errors.New(why.String()))
 	case l.lost == errClosed || l.lost == errClosedMid:
@@ -252,4 +289,17 @@ func (l *lane) OnClose(_ *poller.Conn, why poller.Cause) {
 	default:
 		l.lose(why.Errno)
 	}
+}
+
+// endOf is why a connection is closed: what we have seen ourselves, or what the
+// kernel says.
+func (l *lane) endOf(why poller.Cause) error {
+	defer func() { l.cut = nil }()
+	switch {
+	case l.cut != nil:
+		return l.cut
+	case why.Errno != 0:
+		return why.Errno
+	}
+	return errors.New(why.String())
 }

@@ -84,7 +84,7 @@ func TestALiveRunIsWatchedAndEnded(t *testing.T) {
 		}
 		return strings.Replace(line, "REQ", "ACK", 1)
 	})
-	r := live(t, func(c *Config) { c.Addresses, c.Requests = []poller.Addr{poller.TCPAddr(addr)}, RequestsMax })
+	r := live(t, func(c *Config) { c.Servers, c.Requests = [][]poller.Addr{{poller.TCPAddr(addr)}}, RequestsMax })
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
@@ -115,7 +115,7 @@ func TestALiveRunIsWatchedAndEnded(t *testing.T) {
 func TestALiveOpenLoop(t *testing.T) {
 	addr := listen(t, func(line string) string { return strings.Replace(line, "REQ", "ACK", 1) })
 	r := live(t, func(c *Config) {
-		c.Addresses, c.Duration, c.Rate = []poller.Addr{poller.TCPAddr(addr)}, 200*time.Millisecond, 5000
+		c.Servers, c.Duration, c.Rate = [][]poller.Addr{{poller.TCPAddr(addr)}}, 200*time.Millisecond, 5000
 	})
 	result, err := r.Run(t.Context())
 	if err != nil {
@@ -135,7 +135,7 @@ func TestALiveRunWithoutAServer(t *testing.T) {
 	}
 	addr := netip.MustParseAddrPort(listener.Addr().String())
 	listener.Close()
-	r := live(t, func(c *Config) { c.Addresses, c.Requests = []poller.Addr{poller.TCPAddr(addr)}, 1 })
+	r := live(t, func(c *Config) { c.Servers, c.Requests = [][]poller.Addr{{poller.TCPAddr(addr)}}, 1 })
 	if _, err := r.Run(t.Context()); err == nil || !strings.HasSuffix(err.Error(), addr.String()+": connection refused") {
 		t.Error(err)
 	}

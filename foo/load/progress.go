@@ -12,8 +12,8 @@ import (
 
 // told is what others may know while the run goes on.
 type told struct {
-	connected, answered, wrong atomic.Uint64
-	working                    atomic.Bool
+	connected, answered, wrong, reconnects atomic.Uint64
+	working                                atomic.Bool
 }
 
 // publish is called by the loop at the end of each turn.
@@ -22,6 +22,7 @@ func (r *Run) publish() {
 	t.connected.Store(uint64(r.dials.opened))
 	t.answered.Store(r.tally.answered())
 	t.wrong.Store(r.tally.mismatches())
+	t.reconnects.Store(r.reconnects)
 	t.working.Store(r.phase > phaseDialling)
 }
 
@@ -31,6 +32,7 @@ type Progress struct {
 	Requests               uint64 // of the whole run; 0: not known
 	Duration               time.Duration
 	Answered, Wrong        uint64
+	Reconnects             uint64
 	Working                bool // all connections stand
 }
 
@@ -40,7 +42,7 @@ func (r *Run) Progress() Progress {
 	return Progress{
 		Connections: uint64(r.config.Connections), Connected: t.connected.Load(),
 		Requests: r.limit, Duration: r.config.Duration,
-		Answered: t.answered.Load(), Wrong: t.wrong.Load(),
+		Answered: t.answered.Load(), Wrong: t.wrong.Load(), Reconnects: t.reconnects.Load(),
 		Working: t.working.Load(),
 	}
 }
@@ -71,6 +73,9 @@ func (p Progress) Line(elapsed time.Duration, rate float64, width int) string {
 			strings.Repeat(".", barWidth-marks), 100*done, p.Answered, rate, elapsed.Seconds())
 		if p.Wrong > 0 {
 			line += fmt.Sprintf("  wrong: %d", p.Wrong)
+		}
+		if p.Reconnects > 0 {
+			line += fmt.Sprintf("  reconnects: %d", p.Reconnects)
 		}
 	}
 	return line[:min(len(line), max(width, 0))]

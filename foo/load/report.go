@@ -50,8 +50,14 @@ func (s *Result) Text() []byte {
 	}
 	line("naks", "%d", s.naks)
 	line("missing", "%d", s.missing)
+	if s.lost > 0 {
+		line("  lost", "%d", s.lost)
+	}
 	if s.unsent > 0 {
 		line("unsent", "%d", s.unsent)
+	}
+	if s.replaced > 0 {
+		line("reconnects", "%d", s.replaced)
 	}
 	return b.Bytes()
 }
@@ -79,7 +85,9 @@ type figures struct {
 	NotFoo          uint64  `json:"not_foo"`
 	Naks            uint64  `json:"naks"`
 	Missing         uint64  `json:"missing"`
+	Lost            uint64  `json:"lost"`
 	Unsent          uint64  `json:"unsent"`
+	Reconnects      uint64  `json:"reconnects"`
 	ConnectionsLost int     `json:"connections_lost"`
 }
 
@@ -93,7 +101,8 @@ func (s *Result) JSON() []byte {
 		MeanMicros: micros(s.latencies.mean()), P50Micros: at(50), P90Micros: at(90), P99Micros: at(99),
 		P999Micros: at(99.9), MaxMicros: at(100),
 		Mismatches: s.mismatches(), WrongSeq: s.wrongSeq, WrongOrder: s.wrongOrder, WrongData: s.wrongData,
-		NotFoo: s.notFoo, Naks: s.naks, Missing: s.missing, Unsent: s.unsent, ConnectionsLost: len(s.losses),
+		NotFoo: s.notFoo, Naks: s.naks, Missing: s.missing, Lost: s.lost, Unsent: s.unsent,
+		Reconnects: s.replaced, ConnectionsLost: len(s.losses),
 	})
 	if err != nil {
 		panic("load: numbers cannot be written: " + err.Error())

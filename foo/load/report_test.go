@@ -22,7 +22,7 @@ func sample() *Result {
 	return &Result{
 		tally:       tally{acks: 97, naks: 3, wrongSeq: 4, wrongOrder: 5, wrongData: 6, notFoo: 7},
 		connections: 11, depth: 12, size: 13, rate: 14, sent: 108, missing: 8, unsent: 92,
-		elapsed: 250 * time.Millisecond, latencies: l, losses: []error{errors.New("gone")},
+		elapsed: 250 * time.Millisecond, latencies: l, losses: []error{errors.New("gone")}, lost: 2, replaced: 9,
 	}
 }
 
@@ -42,12 +42,15 @@ mismatches  22
   not_foo   7
 naks        3
 missing     8
+  lost      2
 unsent      92
+reconnects  9
 `
 	if got := string(sample().Text()); got != want {
 		t.Errorf("%s", got)
 	}
-	if got := string((&Result{latencies: newLatencies(), sent: 3, missing: 3}).Text()); strings.Contains(got, "_us") || strings.Contains(got, "unsent") {
+	if got := string((&Result{latencies: newLatencies(), sent: 3, missing: 3}).Text()); strings.Contains(got, "_us") || strings.Contains(got, "unsent") ||
+		strings.Contains(got, "lost") || strings.Contains(got, "reconnects") {
 		t.Errorf("latencies of no reply, or what is not the case: %s", got)
 	}
 }
@@ -56,12 +59,12 @@ unsent      92
 func TestTheJSONIsFlatAndWhole(t *testing.T) {
 	const want = `{"connections":11,"depth":12,"size":13,"target_rate":14,"requests":108,"answered":100,"seconds":0.25,` +
 		`"rate":400,"mean_us":569.998,"p50_us":150.015,"p90_us":150.015,"p99_us":1500.159,"p999_us":30000,"max_us":30000,` +
-		`"mismatches":22,"wrong_seq":4,"wrong_order":5,"wrong_data":6,"not_foo":7,"naks":3,"missing":8,"unsent":92,"connections_lost":1}` + "\n"
+		`"mismatches":22,"wrong_seq":4,"wrong_order":5,"wrong_data":6,"not_foo":7,"naks":3,"missing":8,"lost":2,"unsent":92,"reconnects":9,"connections_lost":1}` + "\n"
 	if got := string(sample().JSON()); got != want {
 		t.Errorf("%s", got)
 	}
 	empty := &Result{latencies: newLatencies()}
-	if found := numbers(t, empty); found["p50_us"] != 0 || found["rate"] != 0 || len(found) != 23 {
+	if found := numbers(t, empty); found["p50_us"] != 0 || found["rate"] != 0 || len(found) != 25 {
 		t.Errorf("%v", found)
 	}
 }

@@ -30,11 +30,15 @@ type Result struct {
 
 	sent      uint64
 	missing   uint64        // sent and not answered
+	lost      uint64        // those of them whose connection was replaced
+	replaced  uint64        // connections in the place of lost ones
 	unsent    uint64        // planned and not sent
 	withheld  uint64        // those of them that are somebody's fault
 	elapsed   time.Duration // until the last reply
 	latencies latencies
 	losses    []error // one for each connection that was lost
+	parted    int     // connections that were lost without being a lane's end
+	partings  []error // for the first of them
 }
 
 func (r *Run) result() *Result {
@@ -42,22 +46,23 @@ func (r *Run) result() *Result {
 	s := &Result{
 		tally: r.tally, latencies: r.latencies,
 		connections: c.Connections, depth: c.Depth, size: c.Size, rate: c.Rate,
-		elapsed: time.Duration(r.lastAt - r.start),
+		elapsed: time.Duration(r.lastAt - r.start), replaced: r.reconnects, parted: r.parted, partings: r.partings,
 	}
 	if c.Mix != nil {
 		s.size = 0
 	}
 	for _, l := range r.lanes {
-		missing, unsent := l.window.missing(), uint64(0)
+		sent, missing, unsent := l.before+l.window.sent, l.given+l.window.missing(), uint64(0)
 		if !l.unbounded {
-			unsent = l.planned - l.window.sent
+			unsent = l.planned - sent
 		}
 		withheld := uint64(0)
 		if l.lostEarly || r.ended == endedByBehind {
 			withheld = unsent
 		}
-		s.sent += l.window.sent
+		s.sent += sent
 		s.missing += missing
+		s.lost += l.given
 		s.unsent += unsent
 		s.withheld += withheld
 		if l.lost != nil {
@@ -78,6 +83,12 @@ func (l *lane) explain(missing, unsent uint64) error {
 
 // Losses says of each connection that was lost why, and what it lacks.
 func (s *Result) Losses() []error { return s.losses }
+
+// Parted is how many connections were lost and replaced, or not needed any more.
+func (s *Result) Parted() int { return s.parted }
+
+// Partings says of the first few of these why, and how many requests were lost.
+func (s *Result) Partings() []error { return s.partings }
 
 // lacking puts into words what there is too little of; it is empty where that
 // is nothing.

@@ -19,7 +19,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	"fooproxy/poller"
 )
@@ -56,7 +55,7 @@ const (
 type Run struct {
 	config Config
 	loop   *poller.Loop
-	conn   poller.ConnConfig
+	route  route
 	lanes  []*lane
 	dials  dials
 
@@ -74,6 +73,10 @@ type Run struct {
 	open    int   // lanes whose connection stands
 	kicked  int   // lanes that have sent their first requests
 	tally   tally
+
+	reconnects uint64  // connections in the place of lost ones
+	parted     int     // connections that were lost without being a lane's end
+	partings   []error // of the first of these: why
 
 	pace    pace
 	limit   uint64 // how many requests there are; 0: it is not known, in a closed loop
@@ -97,10 +100,7 @@ func New(config Config) (*Run, error) {
 		return nil, fmt.Errorf("load: %w", err)
 	}
 	r := &Run{config: config, loop: loop, latencies: newLatencies(), nextDue: poller.Forever}
-	r.conn = poller.DefaultConnConfig()
-	r.conn.HighMark, r.conn.LowMark, r.conn.TurnLines = outputMark, outputLow, turnLines
-	// All addresses of the server share the time that a connection has.
-	r.conn.ConnectTimeout = connectTimeout / time.Duration(len(config.Addresses))
+	r.route = newRoute(&config)
 	r.plan()
 	r.lanes = make([]*lane, config.Connections)
 	for i := range r.lanes {

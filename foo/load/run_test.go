@@ -274,7 +274,7 @@ func TestConnectionsAreOpenedAFewAtATime(t *testing.T) {
 }
 
 func TestAllAddressesOfTheServerAreTried(t *testing.T) {
-	s := newStage(t, func(c *Config) { c.Connections = 3; c.Addresses = append(c.Addresses, c.Addresses[0]) })
+	s := newStage(t, func(c *Config) { c.Connections = 3; c.Servers[0] = append(c.Servers[0], c.Servers[0][0]) })
 	s.kernel.Inject(fake.CallConnect, fake.Fault{Refuse: true})
 	s.kernel.Inject(fake.CallConnect, fake.Fault{Errno: syscall.EADDRNOTAVAIL})
 	s.connect()
@@ -333,7 +333,7 @@ func TestAnEndBeforeTheBeginningIsItsCause(t *testing.T) {
 func TestNonsenseIsNoRun(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"no kernel":     func(c *Config) { c.Sys = nil },
-		"no address":    func(c *Config) { c.Addresses = nil },
+		"no address":    func(c *Config) { c.Servers = nil },
 		"no end":        func(c *Config) { c.Requests = 0 },
 		"too long":      func(c *Config) { c.Duration = DurationMax + 1 },
 		"no connection": func(c *Config) { c.Connections = 0 },
@@ -346,7 +346,7 @@ func TestNonsenseIsNoRun(t *testing.T) {
 		"ended already": func(c *Config) { c.Duration = -1 },
 	} {
 		kernel := fake.New()
-		config := Config{Sys: kernel.NewSys(), Addresses: newStage(t, nil).config.Addresses,
+		config := Config{Sys: kernel.NewSys(), Servers: newStage(t, nil).config.Servers,
 			Requests: 1, Connections: 1, Depth: 1, Wait: time.Second}
 		change(&config)
 		if _, err := New(config); err == nil || kernel.Open() != 0 {

@@ -21,7 +21,8 @@ type stage struct {
 	t      testing.TB
 	kernel *fake.Kernel
 	sys    *fake.Sys
-	server *fake.Server
+	server *fake.Server // the first
+	others []*fake.Server
 	peers  []*peer
 	done   *Result
 }
@@ -29,6 +30,7 @@ type stage struct {
 // peer is the server's end of one connection.
 type peer struct {
 	*fake.Peer
+	server  int    // which one it is a connection of
 	partial string // of a line that has come
 	waiting string // replies that the kernel has not taken
 	number  int    // lines so far
@@ -37,12 +39,24 @@ type peer struct {
 
 func newStage(t testing.TB, change func(*Config)) *stage {
 	t.Helper()
+	return newStageOf(t, 1, change)
+}
+
+// newStageOf has several servers.
+func newStageOf(t testing.TB, servers int, change func(*Config)) *stage {
+	t.Helper()
 	kernel := fake.New()
 	sys := kernel.NewSys()
 	server := kernel.Listen(poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:0")))
 	config := Config{
-		Sys: sys, Addresses: []poller.Addr{server.Addr()},
+		Sys: sys, Servers: [][]poller.Addr{{server.Addr()}},
 		Requests: 10, Connections: 1, Depth: 1, Size: 32, Wait: 10 * time.Second,
+	}
+	var others []*fake.Server
+	for range servers - 1 {
+		other := kernel.Listen(poller.TCPAddr(netip.MustParseAddrPort("127.0.0.1:0")))
+		others = append(others, other)
+		config.Servers = append(config.Servers, []poller.Addr{other.Addr()})
 	}
 	if change != nil {
 		change(&config)
@@ -51,7 +65,7 @@ func newStage(t testing.TB, change func(*Config)) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stage{Run: r, t: t, kernel: kernel, sys: sys, server: server}
+	s := &stage{Run: r, t: t, kernel: kernel, sys: sys, server: server, others: others}
 	t.Cleanup(func() {
 		s.loop.Shut()
 		if held := s.loop.Held(); held != 0 {
@@ -92,11 +106,15 @@ func (s *stage) accept() {
 	s.t.Helper()
 	for {
 		s.settle()
-		if s.server.Waiting() == 0 {
-			return
+		any := false
+		for i, server := range append([]*fake.Server{s.server}, s.others...) {
+			for server.Waiting() > 0 {
+				any = true
+				s.peers = append(s.peers, &peer{Peer: server.Accept(), server: i})
+			}
 		}
-		for s.server.Waiting() > 0 {
-			s.peers = append(s.peers, &peer{Peer: s.server.Accept()})
+		if !any {
+			return
 		}
 	}
 }

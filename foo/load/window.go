@@ -16,8 +16,8 @@ import "math/bits"
 type window struct {
 	since    []int64 // by Seq: when its latency began; 0: it is not outstanding
 	mask     uint64  // of a Seq, for its slot
-	depth    uint64
-	sent     uint64 // the greatest Seq so far
+	depth    uint64  // at most that of newWindow
+	sent     uint64  // the greatest Seq so far
 	low      uint64
 	answered uint64 // how many have got their reply
 }
@@ -59,6 +59,17 @@ func (w *window) settle(seq uint64) (since int64, inOrder, ok bool) {
 		w.low++
 	}
 	return since, true, true
+}
+
+// waits says whether a request that was sent has no reply.
+func (w *window) waits(seq uint64) bool {
+	return seq >= w.low && seq <= w.sent && w.since[seq&w.mask] != 0
+}
+
+// restart begins a new connection with another depth, up to that of newWindow.
+func (w *window) restart(depth uint64) {
+	clear(w.since)
+	w.depth, w.sent, w.low, w.answered = depth, 0, 1, 0
 }
 
 // missing is how many requests have no reply.
