@@ -96,7 +96,6 @@ func (c *Conn) Ended() bool { return c.read == readEnded }
 
 // WasReset reports whether the peer has ended both sides at once, or the network
 // has; a peer that has merely said everything has not.
-
 func (c *Conn) WasReset() bool { return c.reset }
 
 // HasUnread reports whether the peer may have sent something that the handler has

@@ -25,23 +25,6 @@ func batches() (asks, replies []byte) {
 	return asks, bytes.ReplaceAll(asks, []byte("REQ"), []byte("ACK"))
 }
 
-// sink is a server that is no socket: what is offered to it has left at once.
-type sink struct{ appended uint64 }
-
-func (k *sink) Append(p []byte)        { k.appended += uint64(len(p)) }
-func (k *sink) Fits(int) bool          { return true }
-func (k *sink) Room() int              { return 1 << 20 }
-func (k *sink) WantRoom(int)           {}
-func (k *sink) RoomOrWake(int) int     { return 1 << 20 }
-func (k *sink) Written() uint64        { return k.appended }
-func (k *sink) Appended() uint64       { return k.appended }
-func (k *sink) TakeBack(uint64) []byte { return nil }
-func (k *sink) Held() int              { return 0 }
-func (k *sink) Resume()                {}
-func (k *sink) FinishWrite()           {}
-func (k *sink) Close()                 {}
-func (k *sink) Abort()                 {}
-
 // withoutChecks opens a stage whose turns cost what they cost in the command.
 func withoutChecks(t testing.TB, change ...func(*Config)) (g *stage, client, server *fake.Peer) {
 	g = newStage(t, change...)
