@@ -20,12 +20,14 @@ func TestALoadRunGoesOnWithTheNextServer(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.out), &found); err != nil || got.code != 0 || got.err != "" || found["answered"] != 100 || found["reconnects"] != 0 {
 		t.Errorf("%v (%v)", got, err)
 	}
-	// The server ends each connection with its tenth reply.
+	// The server ends each connection with its tenth reply. The next request may
+	// have left by then.
 	closing := startServer(t, func(number int, line string) (string, bool) { return ackLine(line), number < 10 })
 	got = runCommand(t.Context(), nil, "-p", closing+","+first, "-n", "100", "-c", "2")
-	wantFigures(t, got, map[string]float64{"requests": 100, "missing": 0, "mismatches": 0, "reconnects": 1})
-	want := fmt.Sprintf("foo_client: connection 1 of 2: 127.0.0.1:%s: the server has closed it; requests lost: 0\n", closing)
-	if got.code != 0 || got.err != want {
+	lost := figures(t, got.out)["lost"]
+	wantFigures(t, got, map[string]float64{"requests": 100, "missing": lost, "mismatches": 0, "reconnects": 1})
+	want := fmt.Sprintf("foo_client: connection 1 of 2: 127.0.0.1:%s: the server has closed it; requests lost: %v\n", closing, lost)
+	if lost > 1 || got.code != int(lost) || !strings.HasPrefix(got.err, want) {
 		t.Errorf("%v, want %q", got, want)
 	}
 }
@@ -33,7 +35,7 @@ func TestALoadRunGoesOnWithTheNextServer(t *testing.T) {
 // TestServersAreKilledUnderALoad: two servers are killed in turn and started anew.
 // Each request is answered or lost, and the run sends them all.
 func TestServersAreKilledUnderALoad(t *testing.T) {
-	const requests, kills = 300_000, 8
+	const requests, kills = 100_000, 5
 	servers := []*proctest.Process{proctest.Launch(t, proctest.EchoCommand("127.0.0.1:0")), proctest.Launch(t, proctest.EchoCommand("127.0.0.1:0"))}
 	addrs := []string{servers[0].Addr, servers[1].Addr}
 	done := make(chan result, 1)
@@ -47,7 +49,7 @@ func TestServersAreKilledUnderALoad(t *testing.T) {
 		// The moment of a death is when a client beside the load has its replies.
 		which := killed % 2
 		conn := servers[which].Dial()
-		for i := 1; i <= 50; i++ {
+		for i := 1; i <= 10; i++ {
 			proctest.Ask(t, conn, fmt.Sprintf("REQ %d x\n", i), fmt.Sprintf("ACK %d x\n", i))
 		}
 		conn.Close()

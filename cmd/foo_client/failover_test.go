@@ -219,6 +219,23 @@ func TestTheSearchEndsWithOneLine(t *testing.T) {
 	d.ends(1, "")
 }
 
+func TestAServerThatHangsIsLeft(t *testing.T) {
+	hung := make(chan struct{})
+	hangs := startRawServer(t, func(nc *net.TCPConn) {
+		_, _ = io.ReadFull(nc, make([]byte, len("REQ 1 a\n")))
+		_, _ = io.WriteString(nc, "ACK 1 a\n") // the test waits for it
+		<-hung
+	})
+	t.Cleanup(func() { close(hung) }) // before the server is waited for
+	next, _ := startDying(t)
+	d := startDialogue(t, "-p", hangs+","+next, "-wait", "100ms")
+	d.says("a", "ACK 1 a")
+	d.types("b")
+	d.complains("127.0.0.1:" + hangs + ": no reply for 100ms; no reply to 2")
+	d.says("c", "ACK 3 c")
+	d.ends(1, "replies missing: 1")
+}
+
 // TestAServerThatTakesConnectionsAndEndsThemCostsLittle: such is a proxy whose
 // server is gone. The search must end, and not take all requests with it.
 func TestAServerThatTakesConnectionsAndEndsThemCostsLittle(t *testing.T) {

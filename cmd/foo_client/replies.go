@@ -16,7 +16,35 @@ var errStdout = errors.New("stdout")
 // receive prints what comes on a link until that or ctx ends, and says then why.
 func (t *talk) receive(ctx context.Context, l *link) {
 	l.why = t.printReplies(ctx, l)
+	if t.patience > 0 {
+		_ = l.conn.Close() // It wakes a sender whom nobody reads; closeLink does it again.
+	}
 	close(l.ended)
+}
+
+// nextLine waits for a line. Where another server goes on, a link on which requests
+// wait and no reply comes has ended too: its server hangs, or is gone without a
+// word.
+func (t *talk) nextLine(ctx context.Context, l *link) ([]byte, error) {
+	if t.patience == 0 || l.conn.Ready() {
+		return l.conn.ReceiveLine(ctx)
+	}
+	for waited := false; ; {
+		within, cancel := context.WithTimeout(ctx, t.wait)
+		line, err := l.conn.ReceiveLine(within)
+		isLate := errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil
+		cancel()
+		switch {
+		case !isLate:
+			return line, err
+		case waited:
+			return nil, fmt.Errorf("no reply for %v", t.wait)
+		}
+		// What waits now may have been sent a moment ago.
+		t.mutex.Lock()
+		waited = t.waiting > 0 && !t.sendEnded // at the end the quiet timer says so
+		t.mutex.Unlock()
+	}
 }
 
 // printReplies prints lines until the stream or ctx ends. A request has its reply
@@ -24,7 +52,7 @@ func (t *talk) receive(ctx context.Context, l *link) {
 func (t *talk) printReplies(ctx context.Context, l *link) error {
 	var buffer []byte
 	for {
-		line, err := l.conn.ReceiveLine(ctx)
+		line, err := t.nextLine(ctx, l)
 		if err != nil && ctx.Err() != nil {
 			return ctx.Err()
 		}
