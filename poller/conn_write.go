@@ -89,6 +89,9 @@ func (c *Conn) Written() uint64 { return c.written }
 // Appended is the place in the output stream behind the last appended byte.
 func (c *Conn) Appended() uint64 { return c.written + uint64(c.out.size()) }
 
+// Unsent is the output from Written to Appended, valid until it changes.
+func (c *Conn) Unsent() []byte { return c.out.bytes() }
+
 // TakeBack removes the output from the given place of the stream on, none of
 // which may have been written, and gives it to the caller.
 func (c *Conn) TakeBack(from uint64) []byte {

@@ -205,7 +205,7 @@ func (s *session) moveTo(conn *poller.Conn) {
 func (s *session) takeBack() {
 	p, lk := s.proxy, &s.link
 	written := lk.conn.Written()
-	back := lk.conn.TakeBack(written)
+	back := lk.conn.Unsent()
 	stays := len(back)
 	var lines []byte
 	all := lk.requests
@@ -239,7 +239,7 @@ func (s *session) takeBack() {
 		}
 		id = next
 	}
-	lk.conn.Append(back[:stays])
+	lk.conn.TakeBack(written + uint64(stays))
 	s.queueBefore(lines)
 }
 
