@@ -95,7 +95,7 @@ func (s *session) checkInvariants() error {
 		return fmt.Errorf("%d requests are on no link", s.link.requests.count)
 	case s.link.conn == nil && s.state < sessionEnding && !s.waits && !s.proxy.failsOver():
 		return fmt.Errorf("state %d without a link", s.state)
-	case s.link.state == linkLeaving && s.owed() == 0 && s.state <= sessionFinishing && !s.relays():
+	case s.mayMove() && s.state <= sessionFinishing:
 		return errors.New("it could leave its server, and does not")
 	case s.link.conn == nil:
 		return nil

@@ -88,9 +88,9 @@ func (s *session) blame(u *upstream, why failure, owed int) {
 }
 
 // leave has the session go to another server as soon as its own owes it nothing.
-// What its server must end itself, or what it knows alone, stays.
+// Where the server alone knows what it owes, the session stays.
 func (s *session) leave() {
-	if s.state > sessionFinishing || s.relays() {
+	if s.state > sessionFinishing || !s.proxy.failsOver() || s.link.recordless {
 		return
 	}
 	switch s.link.state {
@@ -105,6 +105,15 @@ func (s *session) leave() {
 		s.answerHere()
 		s.answered()
 	}
+}
+
+// mayMove reports whether a session that leaves its server may go now. Behind an
+// end word the server has its time to close, until the client wants something else.
+func (s *session) mayMove() bool {
+	if s.link.state != linkLeaving || s.owed() > 0 {
+		return false
+	}
+	return !s.link.farewell || s.extra != nil && (len(s.extra.lines) > 0 || s.extra.blocked != 0)
 }
 
 // move leaves a link whose server owes nothing that the client waits for.

@@ -33,3 +33,45 @@ func TestAHalfWrittenRequestIsFinishedBeforeItsLinkIsLeft(t *testing.T) {
 		c.hears(client, "ACK 1\nACK 2\n")
 	}
 }
+
+// TestAnEndWordEndsItsSessionDuringADrain: the client waits for the close that
+// follows its reply.
+func TestAnEndWordEndsItsSessionDuringADrain(t *testing.T) {
+	c := newCluster(t, 2)
+	client, server, first := c.client()
+	c.says(client, "REQ 1 QUIT\n")
+	c.proxy.drainUpstream(c.proxy.upstreams[first])
+	c.says(server, "ACK 1 bye\n")
+	server.Close()
+	c.settle()
+	c.hears(client, "ACK 1 bye\n")
+	c.ended(client)
+}
+
+// TestAnEndWordThatEndsNothingKeepsNobody: the server does not close, and the
+// client goes on.
+func TestAnEndWordThatEndsNothingKeepsNobody(t *testing.T) {
+	for _, before := range []bool{false, true} {
+		for _, text := range []string{"REQ 2 x\n", "hello\n"} {
+			c := newCluster(t, 2)
+			client, server, first := c.client()
+			c.says(client, "REQ 1 QUIT\n")
+			answer := func() { c.says(server, "ACK 1\n") }
+			if before {
+				answer()
+			}
+			c.proxy.drainUpstream(c.proxy.upstreams[first])
+			c.settle()
+			if !before {
+				answer()
+			}
+			c.says(client, text)
+			next, second := c.accepted()
+			if second == first {
+				t.Fatal("a drained server gets the next request")
+			}
+			c.hears(next, strings.Replace(text, "REQ 2", "REQ 1", 1))
+			c.hears(client, "ACK 1\n")
+		}
+	}
+}

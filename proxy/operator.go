@@ -77,11 +77,14 @@ func (d *serverDeadline) Expire(int64) {
 		if s.link.upstream != u || s.state > sessionFinishing {
 			continue
 		}
-		if s.link.state == linkLeaving {
+		switch {
+		case s.link.state != linkLeaving:
+			s.because(reqlog.DrainOver, 0)
+			s.end()
+		case s.owed() == 0:
+			s.move()
+		default:
 			s.lose(failureUnanswered)
-			continue
 		}
-		s.because(reqlog.DrainOver, 0)
-		s.end()
 	}
 }

@@ -117,6 +117,9 @@ func (s *session) ReadRoom(c *poller.Conn) int {
 
 // OnLines takes the client's lines, wherever they go.
 func (s *session) OnLines(_ *poller.Conn, run []byte, maxLines int) (taken, lines int) {
+	if s.link.state == linkLeaving && s.owed() == 0 {
+		s.move() // its server has not closed behind an end word
+	}
 	way := s.way()
 	if way == wayChoose {
 		way = s.chooseWay()
@@ -206,7 +209,7 @@ func (s *session) answered() {
 		s.full = false
 		s.client.Resume()
 	}
-	if s.link.state == linkLeaving && s.owed() == 0 && !s.relays() {
+	if s.mayMove() {
 		s.move()
 	}
 	if s.state != sessionFinishing || s.requests.count != 0 {
