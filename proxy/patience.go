@@ -51,7 +51,7 @@ func (x *impatience) Expire(now int64) {
 	if s.state > sessionFinishing {
 		return
 	}
-	u := s.link.upstream
+	u, queued := s.link.upstream, s.queuedBytes()
 	next, expired := s.expire(now)
 	if b := s.extra.blocked; b != 0 && s.waits && s.proxy.config.NoServerWait > 0 {
 		if due := b + int64(s.proxy.config.NoServerWait); due > now {
@@ -74,6 +74,9 @@ func (x *impatience) Expire(now int64) {
 	if s.extra != nil && s.extra.expired > expiredMax && s.state <= sessionFinishing && s.link.conn != nil {
 		s.serverEnded(failureUnanswered, nil)
 		return
+	}
+	if s.queuedBytes() < queued {
+		s.client.Resume()
 	}
 	s.answered()
 }

@@ -50,20 +50,26 @@ func (p *Proxy) await(s *session) {
 }
 
 // retryWaiting has them try again, those first who have waited longest. A dial is a
-// few system calls, so a crowd of them takes several turns.
+// few system calls, so a crowd of them takes several turns. Where one must wait on,
+// so must all behind it: they ask when the timer comes again.
 func (p *Proxy) retryWaiting() {
 	waiting := p.waiting
 	p.waiting = nil
-	now := min(len(waiting), retriesPerTurn)
-	for i, s := range waiting[:now] {
-		waiting[i] = nil
+	tried, all := 0, true
+	for ; tried < len(waiting) && tried < retriesPerTurn && all; tried++ {
+		s := waiting[tried]
+		waiting[tried] = nil
 		s.waits = false
-		if !s.connect() {
+		if s.connect() {
+			continue
+		}
+		if all = !s.waits; all {
 			s.goOnWithoutLink()
 		}
 	}
-	if rest := waiting[now:]; len(rest) > 0 {
-		p.waiting = append(rest, p.waiting...)
+	rest := waiting[tried:]
+	p.waiting = append(rest, p.waiting...)
+	if len(rest) > 0 && all {
 		p.loop.Arm(&p.shortage, (*shortageTimer)(p), p.loop.Now()+int64(shortageNextTurn))
 	}
 }
