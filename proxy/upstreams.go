@@ -47,21 +47,21 @@ func (p *Proxy) addServers() {
 
 // setAddrs is told what a server's name means now. New addresses are new servers;
 // those that are not meant any more get no sessions, and lose theirs as if they
-// were drained.
+// were drained. The new ones come first, for the sessions that lose theirs.
 func (p *Proxy) setAddrs(server int, addrs []poller.Addr) {
 	s := &p.servers[server]
 	mine := func(u *upstream) bool { return u.server == server && !u.gone }
-	for _, u := range slices.Clone(p.upstreams) {
-		if mine(u) && (len(u.addrs) == 0 || !slices.Contains(addrs, u.addrs[0])) {
-			p.removeUpstream(u)
-		}
-	}
 	for _, addr := range addrs {
 		known := func(u *upstream) bool { return u.server == server && len(u.addrs) > 0 && u.addrs[0] == addr }
 		if i := slices.IndexFunc(p.upstreams, known); i >= 0 {
 			p.restoreUpstream(p.upstreams[i])
 		} else if len(p.upstreams) < upstreamsMax {
 			p.addUpstream(server, addr.String(), []poller.Addr{addr})
+		}
+	}
+	for _, u := range slices.Clone(p.upstreams) {
+		if mine(u) && (len(u.addrs) == 0 || !slices.Contains(addrs, u.addrs[0])) {
+			p.removeUpstream(u)
 		}
 	}
 	if !slices.ContainsFunc(p.upstreams, mine) {
@@ -178,10 +178,10 @@ func (p *Proxy) eject(u *upstream, why string) {
 			out++
 		}
 	}
-	if out > all/ejectShare || u.health.down && p.checks() {
-		return
-	}
 	before := u.health.down
+	if !before && out > all/ejectShare || before && p.checks() {
+		return // one that is out stays so, however few are left
+	}
 	u.health.eject(p.loop.Now(), p.random.Uint64(), p.checks())
 	if !before {
 		p.serverDown(u, why)
