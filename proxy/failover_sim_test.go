@@ -4,6 +4,7 @@
 package proxy
 
 import (
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -80,4 +81,25 @@ func TestHalfAReplyIsNobodyElses(t *testing.T) {
 	c.settle()
 	c.hears(client, "NAK 0 what\n")
 	c.ended(client)
+}
+
+// TestADrainForgetsWhoHasLeftBehindADrainedServer has a client leave while half a
+// line is under way to a server that its session was to leave.
+func TestADrainForgetsWhoHasLeftBehindADrainedServer(t *testing.T) {
+	c := newCluster(t, 2, func(config *Config) { config.Socket.NotSentLowat = 64 })
+	client, server, first := c.client()
+	server.SetWindow(10)
+	c.says(client, "REQ 1 a\nREQ 2 "+strings.Repeat("b", 100)+"\n")
+	c.proxy.drainUpstream(c.proxy.upstreams[first])
+	c.settle()
+	client.Reset()
+	c.settle()
+	c.proxy.beginDrain()
+	c.settle()
+	c.takes(server)
+	server.Close()
+	c.settle()
+	if left := len(c.proxy.sessions); left != 0 {
+		t.Errorf("%d sessions are left", left)
+	}
 }

@@ -209,7 +209,7 @@ func (s *session) answered() {
 		s.full = false
 		s.client.Resume()
 	}
-	if s.mayMove() {
+	if s.state <= sessionFinishing && s.mayMove() {
 		s.move()
 	}
 	if s.state != sessionFinishing || s.requests.count != 0 {
