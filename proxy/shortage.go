@@ -59,6 +59,9 @@ func (p *Proxy) retryWaiting() {
 	for ; tried < len(waiting) && tried < retriesPerTurn && all; tried++ {
 		s := waiting[tried]
 		waiting[tried] = nil
+		if !s.waits {
+			continue // what became of those before it has ended it
+		}
 		s.waits = false
 		if s.connect() {
 			continue
@@ -67,7 +70,7 @@ func (p *Proxy) retryWaiting() {
 			s.goOnWithoutLink()
 		}
 	}
-	rest := waiting[tried:]
+	rest := slices.DeleteFunc(waiting[tried:], func(s *session) bool { return !s.waits })
 	p.waiting = append(rest, p.waiting...)
 	if len(rest) > 0 && all {
 		p.loop.Arm(&p.shortage, (*shortageTimer)(p), p.loop.Now()+int64(shortageNextTurn))
