@@ -19,22 +19,22 @@ import (
 	"fooproxy/cmd/internal/proctest"
 )
 
-// asker is a client that asks one thing at a time and measures it.
-type asker struct {
+// inquirer is a client that asks one thing at a time and measures it.
+type inquirer struct {
 	t     *testing.T
 	c     net.Conn
 	lines *bufio.Reader
 	seq   int
 }
 
-func startAsker(t *testing.T, addr string) *asker {
+func startInquirer(t *testing.T, addr string) *inquirer {
 	t.Helper()
 	c := proctest.Dial(t, addr)
-	return &asker{t: t, c: c, lines: bufio.NewReader(c)}
+	return &inquirer{t: t, c: c, lines: bufio.NewReader(c)}
 }
 
 // ask gives the reply, without type and LF, of the next request.
-func (a *asker) ask() (reply string, took time.Duration) {
+func (a *inquirer) ask() (reply string, took time.Duration) {
 	a.t.Helper()
 	a.seq++
 	begin := time.Now()
@@ -50,7 +50,7 @@ func (a *asker) ask() (reply string, took time.Duration) {
 }
 
 // expect asks and compares, and gives how long it took.
-func (a *asker) expect(want string) time.Duration {
+func (a *inquirer) expect(want string) time.Duration {
 	a.t.Helper()
 	reply, took := a.ask()
 	if reply != want {
@@ -61,7 +61,7 @@ func (a *asker) expect(want string) time.Duration {
 
 // whileAsked has clients ask in turn for a while, and gives the longest time that
 // one waited and the share of a core that the proxy used.
-func (w watched) whileAsked(long time.Duration, want string, all ...*asker) (most time.Duration, cpu float64) {
+func (w watched) whileAsked(long time.Duration, want string, all ...*inquirer) (most time.Duration, cpu float64) {
 	w.T.Helper()
 	before, begin := cpuTime(w.T, w.Process.Process.Pid), time.Now()
 	for n := 0; time.Since(begin) < long; n++ {
@@ -72,7 +72,7 @@ func (w watched) whileAsked(long time.Duration, want string, all ...*asker) (mos
 }
 
 // untilAnswered asks until there is a server, and gives how long that took.
-func (a *asker) untilAnswered() time.Duration {
+func (a *inquirer) untilAnswered() time.Duration {
 	a.t.Helper()
 	begin := time.Now()
 	until(a.t, "there is a server", func() bool {
@@ -82,10 +82,10 @@ func (a *asker) untilAnswered() time.Duration {
 	return time.Since(begin)
 }
 
-func startAskers(t *testing.T, addr string, n int) (all []*asker) {
+func startInquirers(t *testing.T, addr string, n int) (all []*inquirer) {
 	t.Helper()
 	for range n {
-		all = append(all, startAsker(t, addr))
+		all = append(all, startInquirer(t, addr))
 	}
 	return all
 }
@@ -102,11 +102,11 @@ func TestWithoutALocalPortRequestsAreAnswered(t *testing.T) {
 	serveUnix(t, another)
 	p, d := startBefore(t, server, "-on-server-close", "failover", "-check", "off")
 	setLocalPorts(t, first, last)
-	holders := startAskers(t, "unix:"+d.proxy, last-first+1)
+	holders := startInquirers(t, "unix:"+d.proxy, last-first+1)
 	for _, a := range holders {
 		a.expect("ACK n x")
 	}
-	others := startAskers(t, "unix:"+d.proxy, 20)
+	others := startInquirers(t, "unix:"+d.proxy, 20)
 	most, cpu := p.whileAsked(inForm(time.Second, 10*time.Second), "NAK n no server", others...)
 	for _, a := range holders {
 		a.expect("ACK n x") // whoever has a port goes on
@@ -128,7 +128,7 @@ func TestWithoutALocalPortRequestsAreAnswered(t *testing.T) {
 func servedElsewhere(t *testing.T, server, another string) (most time.Duration) {
 	t.Helper()
 	p, d := startBefore(t, server+",unix:"+another)
-	most, _ = p.whileAsked(200*time.Millisecond, "ACK n x", startAskers(t, "unix:"+d.proxy, 20)...)
+	most, _ = p.whileAsked(200*time.Millisecond, "ACK n x", startInquirers(t, "unix:"+d.proxy, 20)...)
 	if told := p.toldServers(); told[0].failed() == 0 || told[0].Requests > 0 || told[1].Requests == 0 {
 		t.Errorf("%+v", told)
 	}
@@ -226,12 +226,12 @@ func TestAFullUnixSocketIsWaitedForAndThenLeft(t *testing.T) {
 	s := startFullSocket(t)
 	args := []string{"-on-server-close", "failover", "-connect-timeout", timeout.String(), "-check", "off"}
 	alone, beside := watchProxy(t, "unix:"+s.path, args...), watchProxy(t, "unix:"+s.path+","+proctest.StartEcho(t), args...)
-	first := startAsker(t, alone.Addr)
+	first := startInquirer(t, alone.Addr)
 	waited := first.expect("NAK n no server")
-	others := startAskers(t, alone.Addr, 20)
+	others := startInquirers(t, alone.Addr, 20)
 	// While the server is not tried again nobody waits for it.
 	most, cpu := alone.whileAsked(inForm(time.Second, 10*time.Second), "NAK n no server", others...)
-	elsewhere, _ := beside.whileAsked(300*time.Millisecond, "ACK n x", startAskers(t, beside.Addr, 20)...)
+	elsewhere, _ := beside.whileAsked(300*time.Millisecond, "ACK n x", startInquirers(t, beside.Addr, 20)...)
 	s.serve()
 	back := first.untilAnswered()
 	proctest.Figure(t, "U11", fmt.Sprintf("queue of the only server's unix socket full, -connect-timeout %v, failover", timeout),
