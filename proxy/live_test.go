@@ -57,6 +57,12 @@ func startServing(t testing.TB, server Server, change ...func(*Config)) *live {
 // startAt listens where the test says.
 func startAt(t testing.TB, at poller.Addr, server Server, change ...func(*Config)) *live {
 	t.Helper()
+	return startServingAll(t, at, []Server{server}, change...)
+}
+
+// startServingAll stands in front of several servers.
+func startServingAll(t testing.TB, at poller.Addr, servers []Server, change ...func(*Config)) *live {
+	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	config := DefaultConfig()
 	config.Log = zap.New(core)
@@ -67,7 +73,7 @@ func startAt(t testing.TB, at poller.Addr, server Server, change ...func(*Config
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := New(kernel, []Server{server}, config)
+	p, err := New(kernel, servers, config)
 	if err != nil {
 		t.Fatal(err)
 	}
