@@ -118,7 +118,11 @@ func (a *asker) ask(n int) (reasons []string, err error) {
 	for i := range n {
 		out = fmt.Appendf(out, "REQ %d %s.%d\n", a.seq+1+i, a.name, a.from+a.seq+1+i)
 	}
-	if _, err := a.conn.Write(out); err != nil {
+	err = a.conn.SetDeadline(time.Now().Add(proctest.Patience))
+	if err == nil {
+		_, err = a.conn.Write(out)
+	}
+	if err != nil {
 		return nil, err
 	}
 	for range n {
