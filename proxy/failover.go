@@ -80,10 +80,15 @@ func (s *session) lose(why failure) {
 }
 
 // blame tells a server of the link that it has ended. Behind its client's end and
-// with nothing owed that is what it is for, however it does it.
+// with nothing owed that is what it is for, however it does it. Nor is a server
+// ejected that resets a client whose lines are no requests: it may have its reasons.
 func (s *session) blame(u *upstream, why failure, owed int) {
-	if !s.client.Ended() || owed > 0 || s.requests.count > 0 {
-		u.lost(why, owed)
+	if s.client.Ended() && owed == 0 && s.requests.count == 0 {
+		return
+	}
+	u.lost(why, owed)
+	if why == failureReset && !s.link.recordless {
+		s.proxy.eject(u, "resets connections")
 	}
 }
 

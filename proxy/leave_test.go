@@ -75,3 +75,17 @@ func TestAnEndWordThatEndsNothingKeepsNobody(t *testing.T) {
 		}
 	}
 }
+
+// TestAServerThatResetsForOddLinesIsNotEjected: one client could otherwise take out
+// half of the servers, again and again.
+func TestAServerThatResetsForOddLinesIsNotEjected(t *testing.T) {
+	c := newCluster(t, 2)
+	client, server, number := c.client()
+	c.says(client, "GET / HTTP/1.1\n")
+	server.Reset()
+	c.settle()
+	c.ended(client)
+	if c.state(number) != "up" {
+		t.Errorf("the server is %s", c.state(number))
+	}
+}

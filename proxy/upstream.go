@@ -119,9 +119,6 @@ func (u *upstream) lost(why failure, owed int) {
 			p.loop.Arm(&u.report, (*lossReport)(u), max(now+int64(lossGather), u.reported+int64(complaintInterval)))
 		}
 	}
-	if why == failureReset {
-		u.proxy.eject(u, "resets connections")
-	}
 }
 
 // timedOut notes requests that got no reply in time.
