@@ -59,7 +59,9 @@ func (p *Proxy) enableUpstream(u *upstream) {
 		return
 	}
 	u.drained = false
-	p.loop.Disarm(&u.deadline)
+	if !u.gone {
+		p.loop.Disarm(&u.deadline)
+	}
 	p.log.Info("server enabled", zap.String("server", u.name))
 	p.retryWaiting()
 	p.beginRebalance()

@@ -25,7 +25,11 @@ func (s *session) awaitPatiently() {
 	if after == 0 {
 		return
 	}
-	s.rouse(s.proxy.loop.Now() + int64(after))
+	began := s.proxy.loop.Now()
+	if s.requests.head != 0 {
+		began = s.proxy.records.at(s.requests.head).arrived // it may have waited elsewhere
+	}
+	s.rouse(began + int64(after))
 }
 
 // rouse sets the timer, unless it is set for an earlier moment.

@@ -68,6 +68,7 @@ type Proxy struct {
 	naks        [len(reasons)]int64
 	rebalancer  poller.Timer
 	moveOwed    float64 // sessions that may move now
+	moving      int32   // sessions that will move when they have their replies
 	moveNext    int     // which one is looked at next
 }
 

@@ -18,6 +18,7 @@ type rebalancer Proxy
 func (r *rebalancer) Expire(now int64) {
 	p := (*Proxy)(r)
 	p.moveOwed = min(p.moveOwed+float64(len(p.sessions))*rebalancePerSecond*rebalanceInterval.Seconds(), rebalanceAtOnce)
+	p.countLeaving()
 	uneven := true
 	for ; p.moveOwed >= 1 && uneven; p.moveOwed-- {
 		uneven = p.moveOne()
@@ -29,23 +30,50 @@ func (r *rebalancer) Expire(now int64) {
 	}
 }
 
+// countLeaving looks who goes already, and is on his old server for as long as that
+// owes him replies.
+func (p *Proxy) countLeaving() {
+	p.moving = 0
+	for _, u := range p.upstreams {
+		u.leaving = 0
+	}
+	for _, s := range p.sessions {
+		if s.link.state == linkLeaving {
+			s.link.upstream.leaving++
+			if s.evens {
+				p.moving++
+			}
+		}
+	}
+}
+
+// staying is what a server has without those who leave it.
+func (u *upstream) staying() load {
+	l := u.load
+	l.sessions -= u.leaving
+	return l
+}
+
 // moveOne has one session go from the server with the most sessions for its weight
 // to the one with the fewest. It reports whether that makes them more even.
 func (p *Proxy) moveOne() bool {
-	var most, least *upstream
+	var most *upstream
+	var top, bottom load
 	now := p.loop.Now()
 	for _, u := range p.upstreams {
 		if u.backup || !u.takes(now) {
 			continue
 		}
-		if most == nil || u.load.compareSessions(&most.load) > 0 {
-			most = u
+		l := u.staying()
+		if most == nil || l.compareSessions(&top) > 0 {
+			most, top = u, l
 		}
-		if least == nil || u.load.compareSessions(&least.load) < 0 {
-			least = u
+		if bottom.weight == 0 || l.compareSessions(&bottom) < 0 {
+			bottom = l
 		}
 	}
-	if most == nil || !wouldEven(&most.load, &least.load) {
+	bottom.sessions += p.moving // that is where they go
+	if most == nil || !wouldEven(&top, &bottom) {
 		return false
 	}
 	for range p.sessions {
@@ -53,7 +81,10 @@ func (p *Proxy) moveOne() bool {
 		s := p.sessions[p.moveNext]
 		if s.link.upstream == most && s.link.state == linkOpen && s.state == sessionRelaying && !s.relays() {
 			s.evens = true
-			s.leave()
+			if s.leave(); s.link.state == linkLeaving {
+				most.leaving++
+				p.moving++
+			}
 			return true
 		}
 	}

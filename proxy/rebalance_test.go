@@ -121,3 +121,26 @@ func TestADrainHasAnEnd(t *testing.T) {
 	c.ended(odd)
 	c.hears(waiting, "NAK 1 upstream lost\nNAK 2 no server\n")
 }
+
+// TestSlowRepliesMakeNobodyMoveInVain: who is told to leave and waits for his replies
+// is as good as gone.
+func TestSlowRepliesMakeNobodyMoveInVain(t *testing.T) {
+	c := newCluster(t, 2, func(config *Config) { config.Rebalance = true })
+	c.proxy.drainUpstream(c.proxy.upstreams[1])
+	const clients = 40
+	for range clients {
+		client, _, _ := c.client()
+		c.says(client, "REQ 1\n")
+	}
+	c.proxy.enableUpstream(c.proxy.upstreams[1])
+	c.pass(30 * time.Second)
+	leaving := 0
+	for _, s := range c.proxy.sessions {
+		if s.link.state == linkLeaving {
+			leaving++
+		}
+	}
+	if leaving < clients/2-1 || leaving > clients/2 {
+		t.Errorf("%d of %d sessions are told to leave a server for one without any", leaving, clients)
+	}
+}

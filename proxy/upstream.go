@@ -37,8 +37,9 @@ type upstream struct {
 	server  int           // which of the proxy's servers it is of
 	max     int32         // sessions at once; 0: as many as there are
 	backup  bool
-	drained bool // the operator wants no sessions there
-	gone    bool // its name does not mean it any more
+	leaving int32 // sessions that are told to leave, as far as rebalancing knows
+	drained bool  // the operator wants no sessions there
+	gone    bool  // its name does not mean it any more
 	load    load
 	health  health
 	checker checker

@@ -29,7 +29,7 @@ func (p *Proxy) failsOver() bool { return p.config.OnServerClose == Failover }
 // fate is what becomes of the clients of a server that fails, for the log.
 func (p *Proxy) fate() string {
 	if p.failsOver() {
-		return "its clients are served by others"
+		return "clients stay"
 	}
 	return "clients are closed"
 }
@@ -80,6 +80,9 @@ func (p *Proxy) addUpstream(server int, name string, addrs []poller.Addr) {
 func (p *Proxy) removeUpstream(u *upstream) {
 	u.gone = true
 	u.stopChecks()
+	if p.failsOver() {
+		p.loop.Arm(&u.deadline, (*serverDeadline)(u), p.loop.Now()+int64(p.config.Drain))
+	}
 	p.leaveAll(u)
 	p.sweep = true
 }
@@ -88,6 +91,9 @@ func (p *Proxy) restoreUpstream(u *upstream) {
 	if u.gone {
 		u.gone = false
 		u.startChecks()
+		if !u.drained {
+			p.loop.Disarm(&u.deadline)
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ func (o openLoad) run(rate float64) (r loadReport) {
 		o.t.Fatal(err)
 	}
 	run, err := load.New(load.Config{
-		Sys: kernel, Addresses: []poller.Addr{poller.TCPAddr(netip.MustParseAddrPort(o.addr))}, Wait: proctest.Patience,
+		Sys: kernel, Servers: [][]poller.Addr{{poller.TCPAddr(netip.MustParseAddrPort(o.addr))}}, Wait: proctest.Patience,
 		Duration: o.long, Rate: int(rate), Connections: overloadConns, Depth: overloadDepth, Size: 32,
 	})
 	if err != nil {

@@ -66,8 +66,8 @@ func (s *slowable) serve(in *bufio.Reader, out *bufio.Writer) {
 	work.Wait()
 }
 
-// visitors are clients that ask, and connect anew behind so many requests.
-type visitors struct {
+// returners are clients that ask, and connect anew behind so many requests.
+type returners struct {
 	t    *testing.T
 	addr string
 	quit atomic.Bool
@@ -76,8 +76,8 @@ type visitors struct {
 	took map[string][]time.Duration // of each request, by the server that answered
 }
 
-func startVisitors(t *testing.T, addr string) *visitors {
-	v := &visitors{t: t, addr: addr, took: map[string][]time.Duration{}}
+func startReturners(t *testing.T, addr string) *returners {
+	v := &returners{t: t, addr: addr, took: map[string][]time.Duration{}}
 	for range visitorClients {
 		v.work.Go(func() {
 			for !v.quit.Load() && v.visit() {
@@ -88,7 +88,7 @@ func startVisitors(t *testing.T, addr string) *visitors {
 }
 
 // visit reports whether all went well.
-func (v *visitors) visit() bool {
+func (v *returners) visit() bool {
 	c, err := net.DialTimeout("tcp", v.addr, proctest.Patience)
 	if err != nil {
 		v.t.Error(err)
@@ -133,7 +133,7 @@ func (v *visitors) visit() bool {
 
 // window has them go on for a while, and gives what they met in it. All that a
 // visit met counts where the visit ends.
-func (v *visitors) window(long time.Duration) map[string][]time.Duration {
+func (v *returners) window(long time.Duration) map[string][]time.Duration {
 	v.lock.Lock()
 	v.took = map[string][]time.Duration{}
 	v.lock.Unlock()
@@ -145,7 +145,7 @@ func (v *visitors) window(long time.Duration) map[string][]time.Duration {
 	return took
 }
 
-func (v *visitors) stop() {
+func (v *returners) stop() {
 	v.quit.Store(true)
 	v.work.Wait()
 }
@@ -172,7 +172,7 @@ func TestClientsLeaveASlowServerAlone(t *testing.T) {
 		forward = append(forward, startKeeper(t, 0, s.serve).addr)
 	}
 	p := watchProxy(t, strings.Join(forward, ","), "-balance", "least-outstanding")
-	v := startVisitors(t, p.Addr)
+	v := startReturners(t, p.Addr)
 	t.Cleanup(v.stop)
 	window := inForm(300*time.Millisecond, 3*time.Second)
 	var ratios, nulls, shares []float64
