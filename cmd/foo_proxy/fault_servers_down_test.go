@@ -14,7 +14,7 @@ import (
 // TestWithoutAnyServerEachRequestGetsItsNakAtOnce is row U5.
 func TestWithoutAnyServerEachRequestGetsItsNakAtOnce(t *testing.T) {
 	const clients = 50
-	span := inForm(2*time.Second, 20*time.Second)
+	span := inForm(1500*time.Millisecond, 20*time.Second)
 	w := startWitnesses(t, 3)
 	p := notingConnects(w)
 	log := readLog(p.Process)

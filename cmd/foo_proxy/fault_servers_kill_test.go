@@ -21,7 +21,7 @@ const fastChecks = "50ms"
 // there is one of long lines, which do not fit into a server's buffer, so that
 // servers die with half a request read; and they pause in the middle of replies.
 func TestAKilledServerCostsNoClientItsConnection(t *testing.T) {
-	kills := inForm(10, 100)
+	kills := inForm(8, 100)
 	w := startWitnesses(t, 3)
 	p := watchProxy(t, w.forward(), "-check-interval", fastChecks)
 	log := readLog(p.Process)
