@@ -133,6 +133,10 @@ const (
 	// are looked through for each session.
 	upstreamsMax = 1024
 
+	// refusalsMax bounds how many servers are tried for one client before it is told
+	// that there is none, where there are so many.
+	refusalsMax = 64
+
 	// rebalancePerSecond is the share of all sessions that may move in a second to
 	// servers that have too few, rebalanceInterval how often they do, and
 	// rebalanceAtOnce how many at most.

@@ -156,7 +156,7 @@ func (s *session) dialFailed(why poller.Cause) {
 		s.leaveUpstream()
 		if !short {
 			u.unreachable(why)
-			s.dialled = true
+			s.noteRefusal()
 		}
 	}
 	conn, lacks := s.dial()

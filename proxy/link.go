@@ -50,13 +50,16 @@ func (s *session) owed() int {
 
 // dial starts a connection to the server that is the session's turn: the next
 // address of the one that was tried last, or another one. There is none where no
-// server takes sessions now, or where we are short of something ourselves, which
-// short tells.
+// server takes sessions now, where as many have refused this one as there are, or
+// where we are short of something ourselves, which short tells.
 func (s *session) dial() (conn *poller.Conn, short poller.Errno) {
 	p := s.proxy
 	for {
 		u := s.link.upstream
 		if u == nil {
+			if s.hasTriedAll() {
+				return nil, short
+			}
 			if u = p.choose(s); u == nil {
 				return nil, short
 			}
@@ -82,8 +85,18 @@ func (s *session) dial() (conn *poller.Conn, short poller.Errno) {
 			return nil, short
 		}
 		u.unreachable(why)
-		s.dialled = true
+		s.noteRefusal()
 	}
+}
+
+// noteRefusal notes a server none of whose addresses could be reached.
+func (s *session) noteRefusal() { s.refusals = min(s.refusals+1, refusalsMax) }
+
+// hasTriedAll reports whether no more servers are to be tried at once. While one that
+// does not answer is waited for, another that did not may be due again: their client
+// must not wait for ever.
+func (s *session) hasTriedAll() bool {
+	return int(s.refusals) >= min(len(s.proxy.upstreams), refusalsMax)
 }
 
 // join counts the session among those of a server.
@@ -105,6 +118,7 @@ func (s *session) leaveUpstream() {
 // cannot have one now it reports false: it waits, its requests were answered
 // here, or it has ended.
 func (s *session) connect() bool {
+	s.refusals = 0
 	conn, short := s.dial()
 	if conn == nil {
 		s.lack(short)
@@ -158,7 +172,7 @@ type serverSide session
 // OnOpen: the server has accepted.
 func (x *serverSide) OnOpen(*poller.Conn) {
 	s := (*session)(x)
-	s.link.state, s.dialled = linkOpen, false
+	s.link.state = linkOpen
 	s.link.upstream.reached()
 }
 

@@ -47,7 +47,7 @@ type session struct {
 	begun    bool  // a request has left on an earlier link, or was answered for want of one
 	waits    bool  // on the list of those that wait for a server or a descriptor
 	evens    bool  // it leaves its server so that others get their share
-	dialled  bool  // a server has refused it since it last had a link
+	refusals uint8 // of servers, since it began to look for one
 	tried    uint8 // addresses of the server that is dialled
 }
 

@@ -43,7 +43,7 @@ func (t *shortageTimer) Expire(int64) {
 // read, until then.
 func (p *Proxy) await(s *session) {
 	if !s.waits {
-		s.waits, s.dialled = true, false
+		s.waits = true
 		p.waiting = append(p.waiting, s)
 	}
 	p.armShortage()

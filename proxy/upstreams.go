@@ -120,7 +120,7 @@ func (p *Proxy) choose(s *session) *upstream {
 	if u == nil {
 		u = p.pick(s, func(u *upstream) bool { return u.backup && u.takes(now) })
 	}
-	if u == nil && !p.failsOver() && !s.dialled {
+	if u == nil && !p.failsOver() && s.refusals == 0 {
 		u = p.pick(s, func(u *upstream) bool { return !u.drained && !u.gone && (u.max == 0 || u.load.sessions < u.max) })
 	}
 	return u
