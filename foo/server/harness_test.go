@@ -67,9 +67,12 @@ type running struct {
 	ended chan struct{}
 }
 
-func start(t testing.TB, change func(*Config)) *running {
+func start(t testing.TB, change func(*Config), before ...func(*Server)) *running {
 	t.Helper()
 	s, addr, _ := newServer(t, testKernel(t), change)
+	for _, f := range before {
+		f(s)
+	}
 	r := &running{Server: s, t: t, addr: addr, ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
@@ -217,7 +220,11 @@ type stepped struct {
 
 func step(t testing.TB, change func(*Config)) *stepped {
 	t.Helper()
-	kernel := fake.New()
+	return stepOn(t, fake.New(), change)
+}
+
+func stepOn(t testing.TB, kernel *fake.Kernel, change func(*Config)) *stepped {
+	t.Helper()
 	sys := kernel.NewSys()
 	s, addr, logs := newServer(t, sys, change)
 	t.Cleanup(func() {
