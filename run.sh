@@ -21,6 +21,9 @@ usage() {
                          that fails as a list of events
 ./run.sh faults          measures the table of faults on real processes, in about
                          two minutes;  FOO_RELEASE=1 ./run.sh faults  takes longer
+./run.sh soak [TIME [SEED]]
+                         keeps a proxy and three servers under load for 10m, or TIME,
+                         while they and their clients fail by turns
 ./run.sh bench ARGS      compares the proxy with HAProxy, nginx and others, in about
                          twenty minutes on a quiet machine;  ./run.sh bench -h
 ./run.sh profile         renews the profile that the compiler builds foo_proxy
@@ -91,6 +94,14 @@ measure_faults() {
   return "$status"
 }
 
+# soak TIME SEED keeps processes under load while they fail. Seed 0 is another one
+# each time, which the run tells.
+soak() {
+  [[ $1 =~ ^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$ && $1 =~ [1-9] && $2 =~ ^[0-9]+$ ]] || fail "soak takes a time such as 10m and a seed" 2
+  cd "$root"
+  go test ./cmd/internal/soak -run '^TestSoak$' -count 1 -timeout 0 -v -soak.time "$1" -soak.seed "$2"
+}
+
 # compare ARGS measures the proxy beside others. The binary notes the commit it
 # was built from, even where GOFLAGS says otherwise; the results tell it. Where
 # git cannot say, they tell that.
@@ -119,6 +130,7 @@ case $verb in
     [ $# -eq 0 ] || fail "$verb takes no arguments" 2
     ;;
   sim) [ $# -le 2 ] || fail "sim takes a number of runs and a first seed" 2 ;;
+  soak) [ $# -le 2 ] || fail "soak takes a time such as 10m and a seed" 2 ;;
 esac
 case $verb in
   help | -h | -help | --help) usage ;;
@@ -127,6 +139,7 @@ case $verb in
   test) check_go && exec "$root/.ci/test" ;;
   sim) check_go && simulate "${1-100000}" "${2-1}" ;;
   faults) check_go && measure_faults ;;
+  soak) check_go && soak "${1-10m}" "${2-0}" ;;
   bench) check_go && compare "$@" ;;
   profile) check_go && renew_profile ;;
   *) fail "$verb is not a verb; ./run.sh help lists them" 2 ;;
