@@ -12,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,9 +26,9 @@ const (
 	// smallBuffer is what the kernel holds of a direction where a scenario asks for
 	// small buffers, in bytes; it doubles it.
 	smallBuffer = 4 << 10
-	// Servers that come back listen on ports that the kernel gives to nobody else.
-	// They are odd, since dials get even ones.
-	firstPort, ports = 20_001, 6_000
+	// Servers that come back listen on ports that the kernel gives to nobody else,
+	// each at one of its own.
+	firstPort, ports = 8_001, 6_000
 )
 
 // Sockets is a stage. The test starts its program in front of the servers and says
@@ -97,11 +98,14 @@ type listener struct {
 	count int
 }
 
+// lastPort counts the ports that this process has tried.
+var lastPort atomic.Int64
+
 // listenAnywhere tries ports until one is free. Processes that test at the same
 // time look at different ones.
 func (g *Sockets) listenAnywhere(l *listener) (err error) {
-	for try := range ports {
-		l.addr = fmt.Sprintf("127.0.0.1:%d", firstPort+2*((os.Getpid()*31+len(g.servers)*7+try)%ports))
+	for range ports {
+		l.addr = fmt.Sprintf("127.0.0.1:%d", firstPort+2*((os.Getpid()*211+int(lastPort.Add(1)))%ports))
 		if err = g.listen(l); err == nil {
 			g.t.Cleanup(func() { l.refuse(); l.work.Wait() })
 			return nil
