@@ -5,12 +5,15 @@
 package proxy
 
 import (
+	"slices"
 	"testing"
 
 	"fooproxy/foo/sim"
 )
 
-func TestEveryPlantedFaultIsFound(t *testing.T) { sim.CheckPlanted(t, "..", plantedFaults) }
+func TestEveryPlantedFaultIsFound(t *testing.T) {
+	sim.CheckPlanted(t, "..", slices.Concat(plantedFaults, plantedServers))
+}
 
 func TestPlayAPlantedFault(t *testing.T) { sim.PlayPlanted(t, simRun) }
 
@@ -82,9 +85,9 @@ var plantedFaults = []sim.Planted{
 	sim.Plant("a dial that met itself is accepted", "poller/dial.go", "	case local == peer && local.IsValid():", "	case local == peer && local.IsValid() && !PLANTED:"),
 	sim.Plant("a dial has no timer", "poller/dial.go", "	c.arm()\n	return c, 0", "	if !PLANTED {\n		c.arm()\n	}\n	return c, 0"),
 	sim.Plant("the second address is never tried", "proxy/link.go",
-		"	for int(lk.tried) < min(len(p.upstream.addrs), dialAddrsMax) {", "	for int(lk.tried) < min(len(p.upstream.addrs), dialAddrsMax) && !(PLANTED && lk.out != nil) {"),
-	sim.Plant("what waited for one address is not given to the next", "proxy/link.go",
-		"	conn.Append(old.TakeBack(begin))", "	if !PLANTED {\n		conn.Append(old.TakeBack(begin))\n	}"),
+		"		for int(s.tried) < len(u.addrs) {", "		for int(s.tried) < len(u.addrs) && !(PLANTED && s.tried > 0) {"),
+	sim.Plant("what waited for one address is not given to the next", "proxy/failover.go",
+		"	conn.Append(old.TakeBack(0))", "	if !PLANTED {\n		conn.Append(old.TakeBack(0))\n	}"),
 
 	// Accept.
 	sim.Plant("one accept for each event", "poller/listener.go",
@@ -133,36 +136,35 @@ var plantedFaults = []sim.Planted{
 
 	// Back-pressure.
 	sim.Plant("a client is not read again when its server has room", "proxy/link.go",
-		"func (lk *link) OnRoom(*poller.Conn) { lk.session.client.Resume() }",
-		"func (lk *link) OnRoom(*poller.Conn) {\n	if !PLANTED {\n		lk.session.client.Resume()\n	}\n}"),
+		"func (x *serverSide) OnRoom(*poller.Conn) { (*session)(x).client.Resume() }",
+		"func (x *serverSide) OnRoom(*poller.Conn) {\n	if !PLANTED {\n		(*session)(x).client.Resume()\n	}\n}"),
 	sim.Plant("a server is not read again when its client has room", "proxy/session.go",
-		"		s.link.out.Resume()\n", "		if !PLANTED {\n			s.link.out.Resume()\n		}\n"),
+		"		s.link.conn.Resume()\n", "		if !PLANTED {\n			s.link.conn.Resume()\n		}\n"),
 	sim.Plant("a client at its limit of requests never goes on", "proxy/session.go",
 		"		s.full = false\n		s.client.Resume()\n", "		s.full = false\n		if !PLANTED {\n			s.client.Resume()\n		}\n"),
 	sim.Plant("a starved client is never read again", "proxy/memory.go",
 		"		s.client.Resume()\n	}\n	p.starved = p.starved[:0]",
 		"		if !PLANTED {\n			s.client.Resume()\n		}\n	}\n	p.starved = p.starved[:0]"),
 	sim.Plant("a client that waits for a descriptor waits for ever", "proxy/shortage.go",
-		"	for _, s := range waiting {\n		s.dial()", "	for _, s := range waiting {\n		if PLANTED {\n			break\n		}\n		s.dial()"),
-	sim.Plant("refusals are not counted as output", "proxy/exchange.go",
+		"		s.waits = false\n		if s.connect() {\n", "		s.waits = false\n		if PLANTED || s.connect() {\n"),
+	sim.Plant("refusals are not counted as output", "proxy/answer.go",
 		"		if !s.client.Fits(nakBytesMax) {", "		if !s.client.Fits(nakBytesMax) && !PLANTED {"),
 
 	// What is said to whom.
 	sim.Plant("a client's half-close is taken for its end", "proxy/session.go",
-		"		s.link.out.FinishWrite()\n		return", "		if PLANTED {\n			s.end()\n			return\n		}\n		s.link.out.FinishWrite()\n		return"),
-	sim.Plant("half a line of a server that has ended is dropped", "proxy/link.go",
+		"		s.link.conn.FinishWrite()\n		return", "		if PLANTED {\n			s.end()\n			return\n		}\n		s.link.conn.FinishWrite()\n		return"),
+	sim.Plant("half a line of a server that has ended is dropped", "proxy/failover.go",
 		"	if len(rest) > 0 {\n", "	if len(rest) > 0 && !PLANTED {\n"),
-	sim.Plant("a refusal does not wait for its turn", "proxy/exchange.go",
+	sim.Plant("a refusal does not wait for its turn", "proxy/answer.go",
 		"	id := p.records.take()\n	*p.records.at(id) = record{seq: seq, arrived",
-		"	if PLANTED && seq == 0 && n != nakLineTooLong {\n		s.toClient(appendNak(nil, seq, n))\n		p.stats.Add(stats.MsgNak, 1)\n		p.stats.Add(stats.NaksLocal, 1)\n		p.stats.Add(stats.NakZero, 1)\n		return\n	}\n	id := p.records.take()\n	*p.records.at(id) = record{seq: seq, arrived"),
-	sim.Plant("a reply passes a refusal whose turn it is", "proxy/exchange.go",
-		"	return s.requests.head != 0 && s.proxy.records.at(s.requests.head).state == recordAnswered",
-		"	return s.requests.head != 0 && s.proxy.records.at(s.requests.head).state == recordAnswered && !PLANTED"),
+		"	if PLANTED && seq == 0 && n != nakLineTooLong {\n		s.toClient(appendNak(nil, seq, n))\n		p.stats.Add(stats.MsgNak, 1)\n		p.stats.Add(stats.NaksLocal, 1)\n		p.stats.Add(stats.NakZero, 1)\n		return 0\n	}\n	id := p.records.take()\n	*p.records.at(id) = record{seq: seq, arrived"),
+	sim.Plant("a reply passes a refusal whose turn it is", "proxy/answer.go",
+		"isAnswered()\n}\n\n// answerHere", "isAnswered() && !PLANTED\n}\n\n// answerHere"),
 	sim.Plant("a Seq may overflow", "foo/message.go",
 		"	case digits > seqDigitsMax || seq > SeqMax:", "	case (digits > seqDigitsMax || seq > SeqMax) && !PLANTED:"),
 	sim.Plant("a record is kept when its client leaves", "proxy/exchange.go",
-		"		p.records.remove(&s.requests, clientOrder, id)\n		p.records.put(id)\n	}\n}",
-		"		p.records.remove(&s.requests, clientOrder, id)\n		if !PLANTED {\n			p.records.put(id)\n		}\n	}\n}"),
+		"	for id := lk.requests.head; id != 0; {\n		next := p.records.at(id).nextLink\n		p.records.put(id)\n",
+		"	for id := lk.requests.head; id != 0; {\n		next := p.records.at(id).nextLink\n		if !PLANTED {\n			p.records.put(id)\n		}\n"),
 	sim.Plant("a drain closes with requests outstanding", "proxy/drain.go",
 		"	s.client.StopReading()\n	s.answered()", "	s.client.StopReading()\n	if PLANTED {\n		s.end()\n		return\n	}\n	s.answered()"),
 	sim.Plant("a drain resets", "proxy/drain.go",

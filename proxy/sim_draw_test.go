@@ -21,19 +21,26 @@ const (
 type simOptions struct {
 	config  Config
 	clients int
-	servers int // addresses of the one server
-	// firstDead: nobody listens at the first of two addresses before the calm.
+	servers []Server
+	// addrs is how many addresses the one server has, where there is one, and
+	// firstDead: nobody listens at the first of two before the calm.
+	addrs     int
 	firstDead bool
 	drains    bool
+	late      bool // a client comes when all is well again
 }
 
 // drawOptions draws a configuration. The boring one is that of the command.
 func drawOptions(w *sim.World) (o simOptions) {
 	c := w.Choices
 	o.config = DefaultConfig()
-	o.clients, o.servers = 1+c.Next(5), 1
-	if c.Chance(300) {
-		o.servers, o.firstDead = 2, c.Chance(300)
+	o.clients, o.addrs = 1+c.Next(5), 1
+	several := c.Chance(simSeveral)
+	if c.Chance(160) {
+		w.Haste()
+	}
+	if !several && c.Chance(300) {
+		o.addrs, o.firstDead = 2, c.Chance(300)
 	}
 	pick := func(values ...int) int { return values[c.Next(len(values))] }
 	client := &o.config.Client
@@ -70,6 +77,7 @@ func drawOptions(w *sim.World) (o simOptions) {
 		client.LingerTimeout = 50 * time.Millisecond
 	}
 	o.config.Server = *client
+	o.config.Server.KeepUnsent = true
 	o.config.Server.ConnectTimeout, o.config.Server.AbandonOnReset = [...]time.Duration{DefaultConnectTimeout, DefaultConnectTimeout, 100 * time.Millisecond}[c.Next(3)], false
 	for _, timeout := range []*time.Duration{&client.IdleTimeout, &client.LineTimeout, &client.WriteTimeout} {
 		if c.Chance(150) || w.Chaos.Rates[fake.Stall]+w.Plan.Rates[sim.Silence]+w.Plan.Rates[sim.Hesitation] > 0 && c.Chance(600) {
@@ -79,6 +87,9 @@ func drawOptions(w *sim.World) (o simOptions) {
 	o.drains = c.Chance(120)
 	w.Rules = sim.Rules{Strict: o.config.Strict, MaxLine: client.MaxLine, Idle: client.IdleTimeout, Line: client.LineTimeout,
 		Write: client.WriteTimeout, Connect: o.config.Server.ConnectTimeout, Scarce: o.config.MaxMemory < DefaultMaxMemory, Linger: client.LingerTimeout, Drain: o.config.Drain}
+	if several {
+		o.drawServers(w)
+	}
 	return o
 }
 
@@ -88,7 +99,8 @@ func (s *simulation) operate() {
 	if !s.drains {
 		drain = nil
 	}
-	s.Operate(func() { s.proxy.stats.Fill(stats.NewSnapshot(), s.proxy.loop.Now()) }, drain)
+	s.Operate(func() { s.proxy.fillSnapshot(stats.NewSnapshot()) }, drain)
+	s.operateServers()
 }
 
 // drain is SIGTERM.

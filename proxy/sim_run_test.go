@@ -6,7 +6,6 @@
 package proxy
 
 import (
-	"fmt"
 	"runtime/debug"
 	"time"
 
@@ -37,6 +36,9 @@ type simulation struct {
 	proxy *Proxy
 	addr  poller.Addr
 	*sim.Course
+	// What was known of the servers when the last turn ended, and room for this one's.
+	seen, next []seenServer
+	operated   bool // on servers, in this turn
 }
 
 // simResult is what a run tells about itself.
@@ -68,7 +70,7 @@ func simulate(choices *fake.Choices, trace func(string)) (r simResult) {
 		}
 	}()
 	s.open()
-	s.Run(func() bool { return len(s.proxy.sessions) == 0 })
+	s.Run(func() bool { return len(s.proxy.sessions) == 0 && s.isQuiet() && s.allUp() })
 	s.finish()
 	return r
 }
@@ -80,21 +82,14 @@ func (s *simulation) open() {
 	s.simOptions = drawOptions(w)
 	w.Kernel.AnyShortRead = s.config.Client.ReadToEAGAIN
 	s.sys = w.Kernel.NewSys()
-	var addrs []poller.Addr
-	for range s.servers {
-		addrs = append(addrs, w.AddServer(anyLoopback).Addr())
-	}
-	if s.firstDead {
-		w.Servers[0].Die()
-	}
-	server := Server{Name: "the server", Addrs: addrs}
-	if err := s.start(server); err != nil {
+	s.addServers()
+	if err := s.start(); err != nil {
 		if open := w.Kernel.Open(); open != 0 {
 			w.Fail("resources", "%d descriptors are left of a proxy that could not start", open)
 		}
 		rates := w.Chaos.Rates
 		w.Chaos.Calm()
-		if err := s.start(server); err != nil {
+		if err := s.start(); err != nil {
 			panic(err)
 		}
 		w.Chaos.Rates = rates
@@ -103,13 +98,16 @@ func (s *simulation) open() {
 	for range s.clients {
 		w.AddClient(s.addr)
 	}
+	if s.late {
+		w.AddLateClient(s.addr)
+	}
 	s.Course = w.Begin(s.proxy.loop, simCalmMax)
 	s.operate()
 }
 
 // start makes the proxy and its listener, or leaves nothing behind.
-func (s *simulation) start(server Server) error {
-	p, err := New(s.sys, []Server{server}, s.config)
+func (s *simulation) start() error {
+	p, err := New(s.sys, s.servers, s.config)
 	if err != nil {
 		return err
 	}
@@ -130,6 +128,7 @@ func (s *simulation) endTurn(now int64) {
 		w.Fail("counters", "%v", err)
 	}
 	s.checkCaps()
+	s.checkServers()
 }
 
 // checkCaps fails a connection whose output is above its limit. Only half a line
@@ -147,7 +146,7 @@ func (s *simulation) checkCaps() {
 		if x.link.conn == nil {
 			continue
 		}
-		if most = mark; x.state >= sessionFinishing {
+		if most = uint64(s.config.Server.HighMark); x.state >= sessionFinishing {
 			most += rest
 		}
 		if out := x.link.conn.Appended() - x.link.conn.Written(); out > most {
@@ -188,15 +187,16 @@ func (s *simulation) finish() {
 // descriptors of its own.
 func (s *simulation) checkQuiet(fixed int) {
 	w, p := s.world, s.proxy
+	checks, bytes := p.checksUnderWay()
 	switch {
-	case p.loop.Conns() != 0 || len(p.sessions) != 0:
-		w.Fail("resources", "%d connections and %d sessions are left", p.loop.Conns(), len(p.sessions))
-	case w.Kernel.Open() != fixed:
-		w.Fail("resources", "%d descriptors are open, %d are its own", w.Kernel.Open(), fixed)
-	case p.held() != 0 || p.records.live != 0:
-		w.Fail("resources", "%d bytes and %d records are held", p.held(), p.records.live)
-	case len(p.starved) != 0 || len(p.waiting) != 0 || p.favoured != nil:
-		w.Fail("resources", "%d starve, %d wait", len(p.starved), len(p.waiting))
+	case p.loop.Conns() != checks || len(p.sessions) != 0:
+		w.Fail("resources", "%d connections and %d sessions are left, and %d checks", p.loop.Conns(), len(p.sessions), checks)
+	case w.Kernel.Open() != fixed+checks:
+		w.Fail("resources", "%d descriptors are open, %d are its own, and %d checks'", w.Kernel.Open(), fixed, checks)
+	case p.held() != bytes || p.records.live != 0:
+		w.Fail("resources", "%d bytes and %d records are held, and checks have %d", p.held(), p.records.live, bytes)
+	case len(p.starved) != 0 || len(p.waiting) != 0 || p.favoured != nil || p.queued != 0:
+		w.Fail("resources", "%d starve, %d wait, %d bytes are queued", len(p.starved), len(p.waiting), p.queued)
 	case p.loop.Stale() != w.Kernel.Stale():
 		w.Fail("identity", "%d events of closed descriptors came, %d were dropped", w.Kernel.Stale(), p.loop.Stale())
 	case !w.Draining && w.Kernel.Wasted() > simWastedPerConn*s.connections(): // a drain reads to the last EAGAIN, always
@@ -204,8 +204,10 @@ func (s *simulation) checkQuiet(fixed int) {
 	}
 }
 
-// connections is how many there can have been, both sides counted.
-func (s *simulation) connections() int { return 2*s.clients*s.servers + s.clients }
+// connections is how many there have been.
+func (s *simulation) connections() int {
+	return s.world.Kernel.Count(fake.CallConnect) + s.world.Kernel.Count(fake.CallAccept)
+}
 
 // checkDrained is for a proxy that was told to end.
 func (s *simulation) checkDrained() {
@@ -243,12 +245,4 @@ func (s *simulation) checkTotals() {
 			s.world.Fail("counters", "%v is %d, %d were said", x.counter, got, x.want)
 		}
 	}
-}
-
-// describe is a run in one line.
-func (s *simOptions) describe() string {
-	return fmt.Sprintf("%d clients, %d addresses, strict %t, max-line %d, high mark %d, max-outstanding %d, max-conns %d, max-memory %d, turn %d bytes or %d lines, read to EAGAIN %t, idle %v, line %v, write %v, linger %v, drain %t",
-		s.clients, s.servers, s.config.Strict, s.config.Client.MaxLine, s.config.Client.HighMark, s.config.MaxOutstanding, s.config.MaxConns, s.config.MaxMemory,
-		s.config.Client.TurnBytes, s.config.Client.TurnLines, s.config.Client.ReadToEAGAIN, s.config.Client.IdleTimeout, s.config.Client.LineTimeout,
-		s.config.Client.WriteTimeout, s.config.Client.LingerTimeout, s.drains)
 }

@@ -55,6 +55,7 @@ type Client struct {
 	spare      time.Duration // how long before a timeout it speaks; 0: as soon as it can
 	urgentAt   int           // behind this byte; -1: never
 
+	notBefore   int64         // it connects
 	since       int64         // when it connected
 	until       int64         // when it was over
 	moved       int64         // when it last sent a byte, or one reached it
@@ -65,6 +66,7 @@ type Client struct {
 	linger      time.Duration // the longest time from a line's first byte to its last
 	stalls      []moment      // how it stood when a stall began in which it said something
 	direct      directNotes
+	kept        keptNotes
 }
 
 func newClient(w *World, id int, addr poller.Addr) *Client {
@@ -76,6 +78,9 @@ func newClient(w *World, id int, addr poller.Addr) *Client {
 		n += w.Choices.Next(83)
 	}
 	c.script = w.write(id, n)
+	if w.Rules.Failover {
+		c.kept.places = make([]place, len(c.script.lines))
+	}
 	c.depth = 1 + w.Choices.Next(1<<w.Choices.Next(8))
 	if w.does(Cut) {
 		c.cut = 1000
@@ -129,7 +134,7 @@ func (c *Client) connect() {
 	c.since, c.moved = w.Kernel.Now(), w.Kernel.Now()
 	c.peer.OnNews(func() {
 		if !c.receiving { // what room lets through had been written before
-			c.note(1)
+			c.note(1, 0)
 		}
 		c.plan(c.world.pause())
 	})
@@ -141,6 +146,10 @@ func (c *Client) act() {
 		return
 	}
 	w := c.world
+	if wait := c.notBefore - w.Kernel.Now(); wait > 0 {
+		c.plan(time.Duration(wait))
+		return
+	}
 	if c.peer == nil {
 		c.connect()
 		if c.peer.Err() == 0 && !c.peer.Connected() {
@@ -174,18 +183,19 @@ func (c *Client) leave() {
 }
 
 func (c *Client) end(how farewell) {
-	c.note(0)
+	c.note(0, 0)
 	c.over, c.how, c.until = true, how, c.world.Kernel.Now()
 	c.peer.OnNews(nil)
 }
 
-// note keeps the times by which timeouts are judged.
-func (c *Client) note(bytes int) {
+// note keeps the times by which timeouts are judged. bytes have moved, so many of
+// them since the client sent them.
+func (c *Client) note(bytes, sent int) {
 	now := c.world.Kernel.Now()
 	c.lastSilence = c.took(c.moved, c.world.Rules.Idle)
 	c.silence = max(c.silence, c.lastSilence)
 	if bytes > 0 {
-		c.noteStall()
+		c.noteStall(sent)
 		c.moved = now
 	}
 	if c.begun > 0 {
@@ -237,13 +247,8 @@ func (c *Client) receive() (more bool) {
 	}
 	c.receiving = false
 	if len(got) > 0 {
-		c.got = append(c.got, got...)
-		behind := c.heard < c.lines
-		if c.heard += bytes.Count(got, []byte{'\n'}); behind && c.heard >= c.lines {
-			c.caughtUp = w.Kernel.Now()
-		}
 		w.say("client %d receives %.60q (%d bytes)", c.id, got, len(got))
-		c.checkAnswerTimes()
+		c.hears(got)
 	}
 	switch {
 	case c.peer.Buffered() > 0:
@@ -268,11 +273,26 @@ func (c *Client) receive() (more bool) {
 	return false
 }
 
+// hears takes bytes, and looks at them where they are judged as they come.
+func (c *Client) hears(got []byte) {
+	c.got = append(c.got, got...)
+	behind := c.heard < c.lines
+	if c.world.Rules.Failover {
+		c.hearKept()
+	} else {
+		c.heard += bytes.Count(got, []byte{'\n'})
+		c.checkAnswerTimes()
+	}
+	if behind && c.heard >= c.lines {
+		c.caughtUp = c.world.Kernel.Now()
+	}
+}
+
 func (c *Client) finishSending() {
 	if !c.ended {
 		c.world.say("client %d ends its side", c.id)
 		c.ended = true
-		c.note(1)
+		c.note(1, 0)
 		c.peer.CloseWrite()
 	}
 }
@@ -345,7 +365,7 @@ func (c *Client) advance(n int) {
 	if n == 0 {
 		return
 	}
-	c.note(n)
+	c.note(n, n)
 	now := c.world.Kernel.Now()
 	if c.begun == 0 {
 		c.begun = now

@@ -26,13 +26,11 @@ type Conn struct {
 	atEnd   bool
 	waiting []byte // replies that the kernel has not taken
 	sent    []byte // all that it took
-	replies []int  // behind each reply in the stream of sent and waiting: whose line it answers, -1: nobody's
-	places  []int  // where that reply ends
 	faulty  bool   // it says what was not asked, or in another order
 	// uncounted: some requests have no reply of their Seq.
 	uncounted bool
-	held      []byte // a reply that lets the next one pass
-	heldFor   int
+	held      bool // a reply lets the next one pass
+	heldOne   asked
 
 	over    bool
 	how     farewell
@@ -45,16 +43,19 @@ type Conn struct {
 	endAfter  int // ends after so many lines; 0: never
 	tearWith  Mischief
 	tearAfter int
-	overlong  bool // it has said a line above the limit
-	torn      bool // half a line is the last it says
+	overlong  bool          // it has said a line above the limit
+	torn      bool          // half a line is the last it says
+	idleAfter time.Duration // ends when nothing was asked for so long; 0: never
+	heardNotes
 }
 
 func newConn(s *Server, id int, peer *fake.Peer) *Conn {
 	w := s.world
-	c := &Conn{server: s, id: id, peer: peer, heldFor: -1}
+	c := &Conn{server: s, id: id, peer: peer}
 	c.world, c.since = w, w.Kernel.Now()
 	c.acts(c.act)
 	c.slow = w.does(SlowServer)
+	c.isSlow = c.slow
 	if w.does(SlowTaker) {
 		peer.SetWindow(1 + w.Choices.Next(512))
 	}
@@ -66,6 +67,10 @@ func newConn(s *Server, id int, peer *fake.Peer) *Conn {
 		c.tearWith, c.tearAfter = TornReset, 1+w.Choices.Next(20)
 	case w.does(TornEnd):
 		c.tearWith, c.tearAfter = TornEnd, 1+w.Choices.Next(20)
+	}
+	if w.does(CloseIdle) {
+		c.idleAfter = time.Millisecond << w.Choices.Next(6)
+		c.awaitIdleness()
 	}
 	peer.OnNews(func() { c.plan(w.pause()) })
 	return c
@@ -101,7 +106,11 @@ func (c *Conn) act() {
 		c.say("it ends early")
 		c.end(farewellLeft)
 		c.peer.Close()
-	case c.atEnd && len(c.waiting) == 0 && c.held == nil:
+	case c.quit && len(c.waiting) == 0:
+		c.say("it was asked for the end")
+		c.end(farewellLeft)
+		c.peer.Close()
+	case c.atEnd && len(c.waiting) == 0 && !c.held:
 		c.say("it has answered everything and ends")
 		c.end(farewellDone)
 		c.peer.Close()
@@ -116,8 +125,14 @@ func (c *Conn) end(how farewell) {
 	c.peer.OnNews(nil)
 }
 
-// reset aborts the connection.
+// reset aborts the connection. What its kernel has got by then counts as heard.
 func (c *Conn) reset() {
+	if c.over {
+		return
+	}
+	if c.torn = true; c.world.Rules.Failover {
+		c.hear(c.peer.Receive())
+	}
 	if c.over {
 		return
 	}
@@ -131,7 +146,11 @@ func (c *Conn) take() {
 	got := c.peer.Receive()
 	if len(got) > 0 {
 		c.say("receives %.60q (%d bytes)", got, len(got))
-		c.identify(got)
+		if c.world.Rules.Failover {
+			c.hear(got)
+		} else {
+			c.identify(got)
+		}
 	} else {
 		c.release()
 	}
@@ -152,6 +171,10 @@ func (c *Conn) take() {
 func (c *Conn) identify(got []byte) {
 	if c.client == nil {
 		c.early = append(c.early, got...)
+		if string(c.early) == probe {
+			c.answerProbe()
+			return
+		}
 		at := bytes.IndexByte(c.early, '~')
 		if at < 0 || len(c.early) < at+3 {
 			return
@@ -181,30 +204,34 @@ func (c *Conn) identify(got []byte) {
 	}
 	c.got += len(got)
 	for c.lines < len(s.ends) && s.ends[c.lines] <= c.got {
-		c.answer(s.forwarded[c.lines])
+		i := s.forwarded[c.lines]
+		c.answer(i, s.lines[i].seq)
 		c.lines++
 	}
 }
 
-// answer makes the reply to a line of the client's script.
-func (c *Conn) answer(i int) {
+// answer makes the reply to a line of the client's script that came with that Seq.
+func (c *Conn) answer(i int, seq uint64) {
 	w, l := c.world, &c.client.script.lines[i]
 	if c.torn {
 		return
 	}
 	tag := fmt.Appendf(nil, "s%d.%d.%d", c.server.id, c.id, i)
-	word, seq := "ACK", l.seq
+	word, stray := "ACK", false
 	switch {
+	case l.quit:
+		c.release() // it is the last that is answered
+		c.quit = true
 	case !l.request:
 		word, seq = "NAK", 0
 	case w.does(NAKZero):
-		word, seq, c.uncounted = "NAK", 0, true
+		word, seq, c.uncounted, stray = "NAK", 0, true, true
 	case l.reason != "" || w.does(ServerNAK):
 		word = "NAK"
 	}
-	if w.does(WrongSeq) {
+	if !l.quit && (l.request || !w.Rules.Failover) && w.does(WrongSeq) {
 		seq += 1 << 20
-		c.faulty = true
+		c.faulty, c.disorders, stray = true, true, true
 	}
 	if w.does(LongReply) {
 		tag = append(tag, filler[:max(0, min(w.Rules.MaxLine-48, len(filler)))]...)
@@ -214,12 +241,13 @@ func (c *Conn) answer(i int) {
 		c.faulty, c.overlong = true, true
 	}
 	reply := fmt.Appendf(nil, "%s %d %s\n", word, seq, tag)
-	if c.held == nil && w.does(Reorder) {
-		c.held, c.heldFor, c.faulty = reply, i, true
+	a := asked{line: i, seq: seq, text: reply, stray: stray}
+	if !c.held && !l.quit && w.does(Reorder) {
+		c.held, c.heldOne, c.faulty, c.disorders = true, a, true, true
 		c.plan(w.pause())
 		return
 	}
-	c.put(reply, i)
+	c.put(a)
 	c.release()
 	c.sayMore(i)
 }
@@ -229,12 +257,16 @@ func (c *Conn) sayMore(i int) {
 	w := c.world
 	if w.does(ExtraLine) {
 		c.faulty = true
-		c.put(fmt.Appendf(nil, "ACK %d extra s%d.%d\n", 1+w.Choices.Next(40), c.server.id, c.id), -1)
+		seq := uint64(1 + w.Choices.Next(40))
+		if w.Rules.Failover {
+			seq += 1 << 20 // of no request, so that it is known whose it is
+		}
+		c.put(asked{line: -1, text: fmt.Appendf(nil, "ACK %d extra s%d.%d\n", seq, c.server.id, c.id), stray: true})
 	}
 	if w.does(Garbage) {
 		c.faulty = true
 		texts := [...]string{"\n", "hello\n", "REQ 1 me?\n", "ACK\n", "ACK 1x\n", "ack 1\n", "NAK -1\r\n", "\x00\n"}
-		c.put([]byte(texts[w.Choices.Next(len(texts))]), -1)
+		c.put(asked{line: -1, text: []byte(texts[w.Choices.Next(len(texts))]), stray: true})
 	}
 	if c.tearWith != 0 && c.lines+1 >= c.tearAfter {
 		c.waiting = append(c.waiting, fmt.Appendf(nil, "ACK %d torn", i+1)...)
@@ -244,17 +276,25 @@ func (c *Conn) sayMore(i int) {
 
 // release lets the reply go that another one has passed.
 func (c *Conn) release() {
-	if c.held != nil {
-		held, i := c.held, c.heldFor
-		c.held, c.heldFor = nil, -1
-		c.put(held, i)
+	if c.held {
+		c.held = false
+		c.put(c.heldOne)
 	}
 }
 
-func (c *Conn) put(reply []byte, i int) {
-	c.waiting = append(c.waiting, reply...)
-	c.replies = append(c.replies, i)
-	c.places = append(c.places, len(c.sent)+len(c.waiting))
+func (c *Conn) put(a asked) {
+	c.waiting = append(c.waiting, a.text...)
+	a.place = len(c.sent) + len(c.waiting)
+	c.asked = append(c.asked, a)
+}
+
+// noteArrivals notes which of its replies the proxy's kernel has by now.
+func (c *Conn) noteArrivals() {
+	crossed := len(c.sent) - c.peer.Unsent()
+	for c.arrivals < len(c.asked) && c.asked[c.arrivals].place <= crossed {
+		c.asked[c.arrivals].arrived = c.world.Kernel.Now()
+		c.arrivals++
+	}
 }
 
 // speak sends a piece of what waits, and says whether there is more to do.
@@ -276,6 +316,7 @@ func (c *Conn) speak() (more bool) {
 		}
 		c.sent = append(c.sent, piece[:n]...)
 		c.waiting = c.waiting[n:]
+		c.noteArrivals()
 		if n < len(piece) {
 			return false // the news will tell of room
 		}

@@ -35,7 +35,11 @@ func (s *script) endsBySelf() bool {
 
 // awaitsEnd reports whether the client leaves the end to the server.
 func (c *Client) awaitsEnd() bool {
-	return c.world.Rules.Direct && !c.closes && c.script.endsBySelf()
+	r := &c.world.Rules
+	if last := len(c.script.lines) - 1; r.EndWords && c.script.lines[last].quit {
+		return !c.closes && c.kept.places[last].answer != byProxy
+	}
+	return r.Direct && !c.closes && c.script.endsBySelf()
 }
 
 // checkAnswerTimes looks at the last answer that has begun to come: its line was

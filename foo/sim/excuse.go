@@ -78,6 +78,7 @@ func (c *Client) unreachable() bool {
 	case w.unfair(from, until), c.unheard(from, until),
 		w.Chaos.Within(from, until, fake.ConnectRefused, fake.ConnectLost, fake.NoPort, fake.SelfConnect),
 		w.Chaos.ConnectTook(from, until, w.Rules.Connect),
+		w.Rules.Memory > 0 && w.noServer(from, until),
 		len(w.Servers) > 1 && w.Chaos.Within(from, until, fake.Exhausted): // a want at the second address is not waited for
 		return true
 	}
@@ -101,14 +102,17 @@ func (c *Client) isMuted() bool {
 }
 
 // moment is how a client stood when a stall began.
-type moment struct{ stall, moved, begun int64 }
+type moment struct {
+	stall, moved, begun int64
+	unread              bool // what it had said before was not read yet
+}
 
 // noteStall notes how the client stood before it said something while the thing
 // under test stands still.
-func (c *Client) noteStall() {
+func (c *Client) noteStall(sent int) {
 	since := c.world.Chaos.Stalling()
 	if last := len(c.stalls) - 1; since > 0 && (last < 0 || c.stalls[last].stall != since) {
-		c.stalls = append(c.stalls, moment{since, c.moved, c.begun})
+		c.stalls = append(c.stalls, moment{since, c.moved, c.begun, c.peer.Unread()+c.peer.Unsent() > sent})
 	}
 }
 
@@ -120,8 +124,11 @@ func (c *Client) isNoticed(begin, end int64) bool {
 		return false // its time runs elsewhere
 	}
 	for _, m := range c.stalls {
-		if m.stall != begin {
+		switch {
+		case m.stall != begin:
 			continue
+		case m.unread:
+			return false // its time does not run yet
 		}
 		due := end
 		if r.Idle > 0 {
@@ -196,5 +203,5 @@ func (c *Client) mayBeReset() bool {
 // mayBeReset is the same for a server's connection.
 func (c *Conn) mayBeReset() bool {
 	w := c.world
-	return c.faulty || w.cutBy(c.until) || w.unfair(c.since, c.until) || lingered(c.peer, c.until, w.Rules.Linger)
+	return c.probed || c.faulty || w.cutBy(c.until) || w.unfair(c.since, c.until) || lingered(c.peer, c.until, w.Rules.Linger)
 }

@@ -26,6 +26,10 @@ func (c *Client) judge() {
 		c.judgeDirect()
 		return
 	}
+	if c.world.Rules.Failover {
+		c.judgeKept()
+		return
+	}
 	v := &verdict{client: c, conn: c.conn}
 	for i, l := range c.script.lines {
 		if l.long || l.reason != "" && c.world.Rules.Strict {
@@ -91,8 +95,8 @@ func (v *verdict) line(line []byte) bool {
 func (v *verdict) fromServer(line []byte) bool {
 	c := v.client
 	v.at += len(line)
-	if v.replies < len(v.conn.replies) {
-		i := v.conn.replies[v.replies]
+	if v.replies < len(v.conn.asked) {
+		i := v.conn.asked[v.replies].line
 		if i >= 0 && c.script.lines[i].request {
 			v.answers++
 		}
@@ -174,6 +178,10 @@ func (v *verdict) reason() (why string, whole bool) {
 // came.
 func (c *Conn) judge() {
 	w := c.world
+	if w.Rules.Failover {
+		c.judgeKept()
+		return
+	}
 	switch {
 	case c.client == nil && len(c.early) > 0 && !c.isBeginning():
 		w.Fail("byte equality", "server %d, connection %d got %.100q, which nobody sent", c.server.id, c.id, c.early)
@@ -232,6 +240,11 @@ func (w *World) Totals() (t Totals, exact bool) {
 // and taken. One that ended its side before it had its replies is only known to
 // have been read to its end where its server has heard all of it.
 func (c *Client) saidAll() bool {
+	for _, conn := range c.kept.conns {
+		if conn.faulty || conn.uncounted {
+			return false
+		}
+	}
 	switch {
 	case c.conn == nil || c.conn.faulty || c.conn.uncounted:
 		return false

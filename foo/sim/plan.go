@@ -45,13 +45,14 @@ const (
 	OverlongReply                 // a server's line is above the limit
 	QuitWord                      // a client asks for the end
 	Hesitation                    // a client says each thing just before a timeout
+	CloseIdle                     // a server ends a connection that asks nothing
 	MischiefCount int      = iota
 )
 
 var mischiefNames = [MischiefCount]string{"cut", "slow reader", "deaf reader", "half-close", "leave", "abort", "odd line", "bad data",
 	"odd Seq", "long line", "fragment", "urgent byte", "silence", "long reply", "cut reply", "slow server", "slow taker",
 	"server NAK", "NAK 0", "wrong Seq", "extra line", "garbage", "reorder", "torn reset", "torn end", "close early", "kill", "stop",
-	"overlong reply", "QUIT", "hesitation"}
+	"overlong reply", "QUIT", "hesitation", "close idle"}
 
 // String names the kind for a table.
 func (m Mischief) String() string { return mischiefNames[m] }
@@ -105,6 +106,22 @@ func (w *World) Draw() {
 	if w.Chaos.Rates[fake.Stall] > 0 && c.Chance(250) {
 		// What happened in a stall is told bit by bit.
 		w.Chaos.Rates[fake.SmallBatch] = 900
+	}
+}
+
+// Haste has a run be about timeouts that are nearly over when the process stands
+// still or is late, and what happened meanwhile is told bit by bit.
+func (w *World) Haste() {
+	if w.Plan.faulty {
+		w.Chaos.Rates[fake.Stall], w.Chaos.Rates[fake.LateWait], w.Chaos.Rates[fake.SmallBatch] = 100, 200, 900
+		w.Plan.Rates[Hesitation] = 700
+	}
+}
+
+// Also draws a kind that only some runs have.
+func (w *World) Also(m Mischief, runs int) {
+	if w.Plan.faulty {
+		w.Plan.Rates[m] = drawing{runs, 100, 600}.draw(w.Choices)
 	}
 }
 

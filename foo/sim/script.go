@@ -6,7 +6,9 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // line is one line of a script.
@@ -31,9 +33,11 @@ type script struct {
 	ends      []int // of the forwarded lines, as places in forward
 }
 
+type oddLine struct{ text, reason string }
+
 // oddLines are lines that are no requests, each with the reason for a refusal.
 // %s is where the client's mark goes.
-var oddLines = []struct{ text, reason string }{
+var oddLines = []oddLine{
 	{"GET / HTTP/1.1 %s", "unknown type"}, {"req 1 %s", "unknown type"}, {"REQUEST 1 %s", "unknown type"}, {"\x1b[2J %s", "unknown type"},
 	{"", "empty line"}, {"\r", "empty line"}, {" REQ 1 %s", "unknown type"},
 	{"REQ", "Seq missing"}, {"REQ \t ", "Seq missing"}, {"REQ 0 %s", "Seq is zero"}, {"REQ -1 %s", "Seq has a sign"}, {"REQ +1 %s", "Seq has a sign"},
@@ -41,6 +45,9 @@ var oddLines = []struct{ text, reason string }{
 	{"REQ 10000000000000000000000000000000000000000 %s", "Seq overflow"}, {"REQ 0x1f %s", "Seq is not decimal"}, {"REQ %s", "Seq is not decimal"},
 	{"ACK 1 %s", "not a request"}, {"NAK 1 %s", "not a request"}, {"NAK 0 %s", "not a request"},
 }
+
+// markedOddLines are those that tell whose they are.
+var markedOddLines = slices.DeleteFunc(slices.Clone(oddLines), func(l oddLine) bool { return !strings.Contains(l.text, "%s") })
 
 // badData is Data that is not text, each with the reason for a refusal.
 var badData = []struct{ text, reason string }{
@@ -53,6 +60,17 @@ var forms = []string{"REQ %d %s\n", "REQ %d %s\n", "REQ %d %s\n", "REQ\t%d %s\n"
 // mark tells whose line it is, wherever it turns up.
 func mark(client int) string { return fmt.Sprintf("~%02d~", client) }
 
+// endWord is the whole Data of a client's last request, where it asks for the end.
+func endWord(client int) string { return mark(client) + "q" }
+
+// EndWords is what so many clients may ask for the end with.
+func EndWords(clients int) (words []string) {
+	for i := range clients {
+		words = append(words, endWord(i))
+	}
+	return words
+}
+
 // write draws a script of n lines.
 func (w *World) write(client, n int) *script {
 	s := &script{}
@@ -60,12 +78,13 @@ func (w *World) write(client, n int) *script {
 	for i := range n {
 		switch {
 		case i > 0 && w.does(OddLine):
-			odd := oddLines[w.Choices.Next(len(oddLines))]
-			text := odd.text
-			if bytes.Contains([]byte(text), []byte("%s")) {
-				text = fmt.Sprintf(text, who)
-			}
-			s.add([]byte(text+"\n"), line{reason: odd.reason})
+			s.addOdd(w, who, i)
+		case w.Rules.EndWords && w.does(QuitWord):
+			seq = w.nextSeq(seq)
+			word := [...]string{endWord(client), strings.ToUpper(endWord(client))}[w.Choices.Next(2)]
+			text := fmt.Appendf(nil, forms[w.Choices.Next(len(forms))], seq, word)
+			s.add(text, line{request: true, seq: seq, data: []byte(word), quit: true})
+			return s.finish(w)
 		case w.Rules.Direct && w.does(QuitWord):
 			seq = w.nextSeq(seq)
 			s.add(fmt.Appendf(nil, "REQ %d %s\n", seq, [...]string{"QUIT", "quit", "Quit"}[w.Choices.Next(3)]), line{request: true, seq: seq, quit: true})
@@ -102,6 +121,19 @@ func (w *World) nextSeq(seq uint64) uint64 {
 		return max(seq/2, 1)
 	}
 	return seqMax - uint64(w.Choices.Next(4))
+}
+
+func (s *script) addOdd(w *World, who string, i int) {
+	lines := oddLines
+	if w.Rules.Failover {
+		lines, who = markedOddLines, who+strconv.Itoa(i)
+	}
+	odd := lines[w.Choices.Next(len(lines))]
+	text := odd.text
+	if strings.Contains(text, "%s") {
+		text = fmt.Sprintf(text, who)
+	}
+	s.add([]byte(text+"\n"), line{reason: odd.reason})
 }
 
 func (s *script) addRequest(w *World, seq uint64, who string, i int) {

@@ -18,8 +18,15 @@ type Server struct {
 	listens *fake.Server // nil while it is dead
 	stopped bool
 	downs   []down
-	conns   []*Conn
+	stops   []span
+	drains  []span // it was to get nothing new
+	// Capped: it is given no more than so many clients at once.
+	Capped bool
+	conns  []*Conn
 }
+
+// span is a time.
+type span struct{ from, to int64 }
 
 // down is a time in which a server was dead.
 type down struct {
@@ -50,10 +57,15 @@ func newServer(w *World, id int, addr poller.Addr) *Server {
 			w.Kernel.After(w.within(w.Plan.Calm), s.kill)
 		}
 	}
-	if w.does(Stop) {
+	s.planStop()
+	return s
+}
+
+// planStop has the server stand still at some time, and again.
+func (s *Server) planStop() {
+	if w := s.world; w.does(Stop) {
 		w.Kernel.After(w.within(w.Plan.Calm), s.stop)
 	}
-	return s
 }
 
 // Addr is where the server listens, dead or alive.
@@ -82,6 +94,9 @@ func (s *Server) Die() {
 	}
 	s.world.say("server %d is killed", s.id)
 	s.downs = append(s.downs, down{from: s.world.Kernel.Now(), to: poller.Forever, lost: len(s.conns)+s.listens.Waiting() > 0})
+	if s.world.Rules.Failover {
+		s.acceptAll() // its kernel has heard them
+	}
 	s.listens.Close()
 	s.listens = nil
 	for _, c := range s.conns {
@@ -94,6 +109,9 @@ func (s *Server) start() {
 		s.world.say("server %d starts", s.id)
 		s.downs[len(s.downs)-1].to = s.world.Kernel.Now()
 		s.listen()
+		if w := s.world; w.Rules.Failover && w.does(Kill) {
+			w.Kernel.After(w.within(w.Plan.Calm), s.kill)
+		}
 	}
 }
 
@@ -104,6 +122,7 @@ func (s *Server) stop() {
 	}
 	s.world.say("server %d is stopped", s.id)
 	s.stopped = true
+	s.stops = append(s.stops, span{s.world.Kernel.Now(), poller.Forever})
 	s.world.Kernel.After(s.world.within(time.Second), s.resume)
 }
 
@@ -113,6 +132,8 @@ func (s *Server) resume() {
 	}
 	s.world.say("server %d goes on", s.id)
 	s.stopped = false
+	s.stops[len(s.stops)-1].to = s.world.Kernel.Now()
+	s.planStop()
 	s.plan(0)
 	for _, c := range s.conns {
 		c.plan(0)
@@ -129,9 +150,12 @@ func (s *Server) calm() {
 
 // act accepts everybody who waits.
 func (s *Server) act() {
-	if s.stopped || s.listens == nil {
-		return
+	if !s.stopped && s.listens != nil {
+		s.acceptAll()
 	}
+}
+
+func (s *Server) acceptAll() {
 	for {
 		peer := s.listens.Accept()
 		if peer == nil {

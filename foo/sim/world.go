@@ -35,6 +35,16 @@ type Rules struct {
 	Linger  time.Duration // a closed connection may be reset after that
 	// Scarce: memory is so short that clients are not read for want of it.
 	Scarce bool
+	// Failover: a client keeps its connection when its server is lost.
+	Failover bool
+	// With Failover: how long a request may wait for its reply, and for a server;
+	// 0: for ever, and not at all. EndWords: clients may ask for the end. Memory is
+	// how long a server may be left alone after it was found to be bad.
+	RequestTimeout, NoServerWait time.Duration
+	EndWords                     bool
+	Memory                       time.Duration
+	CheckTimeout                 time.Duration
+	LinkWrite                    time.Duration // how long output may wait for a server; 0: for ever
 	// Direct: there is no server behind it, it answers by itself.
 	Direct bool
 	NAKs   bool // with Direct: any request may be refused at random
@@ -224,4 +234,20 @@ func (w *World) AddClient(addr poller.Addr) *Client {
 	c := newClient(w, len(w.Clients), addr)
 	w.Clients = append(w.Clients, c)
 	return c
+}
+
+// AddLateClient makes one that connects when the calm has gone on for so long that
+// all must be well again.
+func (w *World) AddLateClient(addr poller.Addr) *Client {
+	c := w.AddClient(addr)
+	c.leaves, c.notBefore = farewellNone, w.Kernel.Now()+int64(w.Plan.Calm+w.Rules.Memory+w.Rules.RequestTimeout)
+	return c
+}
+
+// CalmFor is how long it has been calm.
+func (w *World) CalmFor() time.Duration {
+	if !w.calm {
+		return 0
+	}
+	return time.Duration(w.Kernel.Now() - w.calmAt)
 }

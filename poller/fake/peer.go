@@ -122,6 +122,16 @@ func (p *Peer) Unread() int {
 	return p.end.other.in.size
 }
 
+// Taken is how many bytes the kernel took of the loop for this connection in all,
+// whether or not they have arrived.
+func (p *Peer) Taken() int {
+	if p.end.other == nil {
+		return 0
+	}
+	out := &p.end.other.out
+	return int(out.place) + out.size
+}
+
 // GivenUp reports whether the connection was aborted before it was accepted.
 func (p *Peer) GivenUp() bool { return p.end.other != nil && p.end.other.givenUp }
 
