@@ -18,76 +18,27 @@ func TestWithoutAnyServerEachRequestGetsItsNakAtOnce(t *testing.T) {
 	w := startWitnesses(t, 3)
 	p := notingConnects(w)
 	log := readLog(p.Process)
-	naks := map[string]int{}
-	var all []*asker
-	askEach := func(each func()) (waits []time.Duration) {
-		for _, a := range all {
-			begin := time.Now()
-			reasons, err := a.ask(1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			waits = append(waits, time.Since(begin))
-			tally(naks, reasons)
-			each()
-		}
-		return waits
-	}
-	for i := range clients {
-		all = append(all, newAsker(p.Dial(), fmt.Sprintf("2.%d", i)))
-	}
-	askEach(func() {})
-	standard := proctest.StandardLoad(p.Addr)
-	standard.Name = "0"
-	l := proctest.StartLoad(t, standard)
-	killed := time.Now()
-	for i := range w.all {
-		w.kill(i)
-	}
-	p.untilServers("no server is healthy", func(s serversSeen) bool {
-		return !slices.ContainsFunc(s.Upstreams, func(u serverSeen) bool { return u.State != "ejected" || u.Sessions > 0 })
-	})
-	down := time.Now()
-	l.Mark()
-	time.Sleep(200 * time.Millisecond) // a window
-	r := l.Mark()
-	if r.Naks != r.Requests || r.Requests == 0 {
-		t.Errorf("without a server: %v", r)
-	}
-	expectFaultless(t, "the load", l.Stop())
+	c := newCalmClients(p, clients)
+	c.askEach(func() {})
+	killed, down := killAll(p, w)
 
 	var waits []time.Duration
 	for range 20 {
-		waits = append(waits, askEach(func() {})...)
+		waits = append(waits, c.askEach(func() {})...)
 	}
 	begin, before := time.Now(), cpuTime(t, p.Process.Process.Pid)
 	asked := 0
 	for time.Since(begin) < span {
-		askEach(func() { asked++; time.Sleep(2 * time.Millisecond) }) // a calm pace
+		c.askEach(func() { asked++; time.Sleep(2 * time.Millisecond) }) // a calm pace
 	}
 	end := time.Now()
 	cpu := cpuTime(t, p.Process.Process.Pid) - before
-	if got := naks["no server"]; got != len(waits)+asked || len(naks) != 1 {
-		t.Errorf("%d requests without a server got %v", len(waits)+asked, naks)
+	if got := c.naks["no server"]; got != len(waits)+asked || len(c.naks) != 1 {
+		t.Errorf("%d requests without a server got %v", len(waits)+asked, c.naks)
 	}
 
-	w.start(0)
-	listens := time.Now()
-	until(t, "there is service again", func() bool {
-		reasons, err := all[0].ask(1)
-		return err == nil && reasons[0] == ""
-	})
-	again := time.Since(listens)
-	clear(naks)
-	askEach(func() {})
-	if len(naks) > 0 {
-		t.Errorf("with a server there are %v", naks)
-	}
-	for _, a := range all {
-		if err := a.finish(); err != nil {
-			t.Error(err)
-		}
-	}
+	again := c.serviceAgain(w)
+	c.finish()
 	n, text := p.notes(log)
 	most, shortest, longest := connectsOf(&n, w, begin, end)
 	mostFirst, _, _ := connectsOf(&n, w, killed, down)
@@ -106,6 +57,91 @@ func TestWithoutAnyServerEachRequestGetsItsNakAtOnce(t *testing.T) {
 	if shortest == longest {
 		t.Errorf("all connects are %v apart", shortest)
 	}
+}
+
+// calmClients ask one after the other.
+type calmClients struct {
+	t    *testing.T
+	all  []*asker
+	naks map[string]int
+}
+
+func newCalmClients(p watched, n int) *calmClients {
+	c := &calmClients{t: p.T, naks: map[string]int{}}
+	for i := range n {
+		c.all = append(c.all, newAsker(p.Dial(), fmt.Sprintf("2.%d", i)))
+	}
+	return c
+}
+
+// askEach has each of them ask once, and gives how long they waited. after is
+// called behind each reply.
+func (c *calmClients) askEach(after func()) (waits []time.Duration) {
+	c.t.Helper()
+	for _, a := range c.all {
+		begin := time.Now()
+		reasons, err := a.ask(1)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		waits = append(waits, time.Since(begin))
+		tally(c.naks, reasons)
+		after()
+	}
+	return waits
+}
+
+// serviceAgain starts a server, and gives how long after it listens a client is
+// answered. Then all are.
+func (c *calmClients) serviceAgain(w *witnesses) (after time.Duration) {
+	c.t.Helper()
+	w.start(0)
+	listens := time.Now()
+	until(c.t, "there is service again", func() bool {
+		reasons, err := c.all[0].ask(1)
+		return err == nil && reasons[0] == ""
+	})
+	after = time.Since(listens)
+	clear(c.naks)
+	c.askEach(func() {})
+	if len(c.naks) > 0 {
+		c.t.Errorf("with a server there are %v", c.naks)
+	}
+	return after
+}
+
+func (c *calmClients) finish() {
+	c.t.Helper()
+	for _, a := range c.all {
+		if err := a.finish(); err != nil {
+			c.t.Error(err)
+		}
+	}
+}
+
+// killAll kills all servers under L, which then gets NAKs and nothing else. It
+// gives when they were killed, and when the proxy knew of all.
+func killAll(p watched, w *witnesses) (killed, down time.Time) {
+	p.T.Helper()
+	standard := proctest.StandardLoad(p.Addr)
+	standard.Name = "0"
+	l := proctest.StartLoad(p.T, standard)
+	killed = time.Now()
+	for i := range w.all {
+		w.kill(i)
+	}
+	p.untilServers("no server is healthy", func(s serversSeen) bool {
+		return !slices.ContainsFunc(s.Upstreams, func(u serverSeen) bool { return u.State != "ejected" || u.Sessions > 0 })
+	})
+	down = time.Now()
+	l.Mark()
+	time.Sleep(200 * time.Millisecond) // a window
+	r := l.Mark()
+	if r.Naks != r.Requests || r.Requests == 0 {
+		p.T.Errorf("without a server: %v", r)
+	}
+	expectFaultless(p.T, "the load", l.Stop())
+	return killed, down
 }
 
 // connectsOf is the most connects to one server in a span of time, and the least

@@ -133,7 +133,7 @@ func TestAServerThatDiesAgainAndAgainHarmsOnlyWhatIsOnIt(t *testing.T) {
 	if e.twice+e.refused > 0 || unjust > 0 || nakShare > share || n.Most-n.Fewest > 10 {
 		t.Errorf("%+v; %d ejected; NAKs %v of %v; %d to %d goroutines\n%s", e, unjust, nakShare, share, n.Fewest, n.Most, text)
 	}
-	if backs < deaths/3 {
-		t.Errorf("only %d of %d deaths met sessions", backs, deaths)
+	if backs == 0 || naks == 0 {
+		t.Error("no death has met a session")
 	}
 }

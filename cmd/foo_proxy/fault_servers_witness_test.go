@@ -272,6 +272,9 @@ type evidence struct {
 	halfRequests, halfReplies int // connections that were in the middle of a line last
 }
 
+// halves reports whether there was both.
+func (e evidence) halves() bool { return e.halfRequests > 0 && e.halfReplies > 0 }
+
 func (w *witnesses) evidence() (e evidence) {
 	w.t.Helper()
 	var ids []uint64
