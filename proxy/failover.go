@@ -144,8 +144,7 @@ func (s *session) goOn() {
 	if s.state <= sessionFinishing && (s.queuedBytes() > 0 || s.evens) {
 		s.connect()
 	}
-	s.answered()
-	s.client.Resume()
+	s.goOnWithoutLink()
 }
 
 // dialFailed: no connection was made. What waits goes to the next server as it
@@ -182,7 +181,7 @@ func (s *session) dialFailed(why poller.Cause) {
 	s.endWithoutLink(why, lacks)
 }
 
-// goOnWithoutLink has NAKs delivered that a failed dial has made.
+// goOnWithoutLink has NAKs delivered that were made, and the client read again.
 func (s *session) goOnWithoutLink() {
 	s.answerHere()
 	s.answered()
@@ -235,18 +234,12 @@ func (s *session) takeBack() {
 			continue
 		}
 		stays = min(stays, int(begin-written))
-		switch r.state {
-		case recordExpired:
-			r.state = recordAnswered
-			s.extra.expired--
-			s.begun = true
-		case recordAbandoned:
-			s.extra.expired--
-			s.begun = true
-			p.records.put(id)
-		default:
+		if r.isSent() {
 			r.state = recordQueued
 			lines = append(lines, back[begin-written:r.end-written]...)
+		} else {
+			s.forgetExpired(id)
+			s.begun = true
 		}
 		if lk.upstream != nil {
 			lk.upstream.load.outstanding--
@@ -287,16 +280,11 @@ func (s *session) clearLink(why nak) (lost int) {
 		r := p.records.at(id)
 		next := r.nextLink
 		r.nextLink = 0
-		switch r.state {
-		case recordExpired:
-			r.state = recordAnswered
-			s.extra.expired--
-		case recordAbandoned:
-			s.extra.expired--
-			p.records.put(id)
-		default:
+		if r.isSent() {
 			r.state, r.nak = recordAnswered, why
 			lost++
+		} else {
+			s.forgetExpired(id)
 		}
 		id = next
 	}

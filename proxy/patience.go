@@ -119,6 +119,17 @@ func (s *session) expire(now int64) (next int64, expired int) {
 	return next, expired
 }
 
+// forgetExpired takes a request off the link that was answered here: its server's
+// reply has come, or will not. Its NAK may still wait for its turn.
+func (s *session) forgetExpired(id recordID) {
+	s.extra.expired--
+	if r := s.proxy.records.at(id); r.state == recordExpired {
+		r.state = recordAnswered
+		return
+	}
+	s.proxy.records.put(id)
+}
+
 // due is when the time of a request is over, and why.
 func (s *session) due(r *record) (when int64, why nak) {
 	c := &s.proxy.config

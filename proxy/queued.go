@@ -140,21 +140,13 @@ func (s *session) sendQueued() {
 // sendAgain offers one request's line to the link.
 func (s *session) sendAgain(id recordID, line []byte) {
 	p, conn := s.proxy, s.link.conn
-	r := p.records.at(id)
-	r.linkSeq = r.seq
-	if s.link.seq != 0 {
-		r.linkSeq = s.link.seq
-		s.link.seq++
-	}
-	p.scratch = appendRenumbered(p.scratch[:0], line, r.linkSeq)
+	p.scratch = s.appendRequest(p.scratch[:0], line, id, conn.Appended())
 	conn.Append(p.scratch)
-	r.end, r.length = conn.Appended(), uint16(min(len(p.scratch), longLength))
-	r.state = recordSent
-	if m, err := parseRequest(line[:len(line)-1]); err == nil && p.isEndWord(m.Data) {
-		r.state = recordSentLast
+	m, err := parseRequest(line[:len(line)-1])
+	if err != nil {
+		panic("queued: what is queued is no request: " + err.Error())
 	}
-	p.records.push(&s.link.requests, linkOrder, id)
-	s.link.upstream.offered()
+	s.putOnLink(id, m.Data)
 }
 
 // refuseQueued answers everything that is queued.

@@ -51,16 +51,14 @@ func (s *session) replyRenumbered(run []byte, maxLines int) (taken, lines int) {
 			break
 		}
 		line := run[taken : taken+n]
-		switch a := s.takeReply(line[:n-1]); {
+		a := s.takeReply(line[:n-1])
+		switch {
 		case a.seq != 0:
 			dst = appendRenumbered(dst, line, a.seq)
-			lines += a.cost
 		case !a.swallow:
 			dst = append(dst, line...)
-			lines += a.cost
-		default:
-			lines += a.cost
 		}
+		lines += a.cost
 		taken += n
 		if s.owesNak() {
 			s.toClient(dst)
@@ -147,12 +145,6 @@ func (s *session) takeStray(t foo.Type, v *verdict) {
 
 // takeLate counts the reply to a request that was answered here.
 func (s *session) takeLate(id recordID) {
-	p := s.proxy
-	p.stats.Add(stats.Late, 1)
-	s.extra.expired--
-	if r := p.records.at(id); r.state == recordExpired {
-		r.state = recordAnswered
-		return
-	}
-	p.records.put(id)
+	s.proxy.stats.Add(stats.Late, 1)
+	s.forgetExpired(id)
 }

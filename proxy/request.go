@@ -75,12 +75,15 @@ func (s *session) offerRenumbered(run []byte, maxLines int) (taken, lines int) {
 	return taken, lines
 }
 
-// appendRequest appends the line of a request with the link's number to dst, which
-// will begin at base of the link's stream.
+// appendRequest appends the line of a request to dst, which will begin at base of the
+// link's stream: with the link's number, or the client's where it has none.
 func (s *session) appendRequest(dst, line []byte, id recordID, base uint64) []byte {
 	r, before := s.proxy.records.at(id), len(dst)
-	r.linkSeq = s.link.seq
-	s.link.seq++
+	r.linkSeq = r.seq
+	if s.link.seq != 0 {
+		r.linkSeq = s.link.seq
+		s.link.seq++
+	}
 	dst = appendRenumbered(dst, line, r.linkSeq)
 	r.end, r.length = base+uint64(len(dst)), uint16(min(len(dst)-before, longLength))
 	return dst
@@ -116,12 +119,20 @@ func (s *session) takeLine(line []byte, end uint64) (forward bool) {
 	id := s.enrol(m, n, recordSent)
 	r := p.records.at(id)
 	r.linkSeq, r.end = m.Seq, end
-	if p.isEndWord(m.Data) {
+	s.putOnLink(id, m.Data)
+	return true
+}
+
+// putOnLink has the link's server owe the reply to a request that was offered to it.
+func (s *session) putOnLink(id recordID, data []byte) {
+	p := s.proxy
+	r := p.records.at(id)
+	r.state = recordSent
+	if p.isEndWord(data) {
 		r.state = recordSentLast
 	}
 	p.records.push(&s.link.requests, linkOrder, id)
 	s.link.upstream.offered()
-	return true
 }
 
 // meet counts a client's request, whose line has so many bytes, and reports
