@@ -112,7 +112,7 @@ func (k *checker) result(wrong string) {
 // drop closes the check's connection.
 func (k *checker) drop() {
 	if k.conn != nil {
-		k.conn.SetHandler((*parting)(k.upstream.proxy))
+		k.conn.SetHandler(parting{})
 		k.conn.Abort()
 		k.conn = nil
 	}
@@ -130,7 +130,7 @@ func (k *checker) ReadRoom(*poller.Conn) int { return checkReadBytes }
 
 // OnLines gets the reply.
 func (k *checker) OnLines(_ *poller.Conn, run []byte, _ int) (taken, lines int) {
-	m, err := foo.Parse(firstLine(run))
+	m, err := foo.Parse(run[:lineLength(run)-1])
 	if err == nil && m.Type != foo.REQ && m.Seq == 1 {
 		k.result("")
 	} else {
@@ -155,14 +155,4 @@ func (k *checker) OnClose(_ *poller.Conn, why poller.Cause) {
 		return
 	}
 	k.dial(why)
-}
-
-// firstLine is the first line of a run, without its LF.
-func firstLine(run []byte) []byte {
-	for i, b := range run {
-		if b == '\n' {
-			return run[:i]
-		}
-	}
-	return run
 }

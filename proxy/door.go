@@ -108,25 +108,4 @@ func (d *doorkeeper) Left() { (*Proxy)(d).resumeWhenFree() }
 
 // turnedAway is the handler of a client that is closed at once. What it has sent is
 // discarded, so that it gets a FIN and no reset.
-type turnedAway struct{}
-
-// OnOpen implements poller.Handler, as all below do: there is nothing to be done.
-func (turnedAway) OnOpen(*poller.Conn) {}
-
-// ReadRoom is not asked.
-func (turnedAway) ReadRoom(*poller.Conn) int { return 0 }
-
-// OnLines is not called.
-func (turnedAway) OnLines(*poller.Conn, []byte, int) (taken, lines int) { return 0, 0 }
-
-// OnLongLine is not called.
-func (turnedAway) OnLongLine(*poller.Conn, []byte) {}
-
-// OnEnd is not called.
-func (turnedAway) OnEnd(*poller.Conn, []byte) {}
-
-// OnRoom is not called.
-func (turnedAway) OnRoom(*poller.Conn) {}
-
-// OnClose is the end.
-func (turnedAway) OnClose(*poller.Conn, poller.Cause) {}
+type turnedAway struct{ parting }

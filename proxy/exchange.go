@@ -37,6 +37,9 @@ import (
 	"fooproxy/stats"
 )
 
+// lineLength is the length of the line that whole lines begin with, LF included.
+func lineLength(run []byte) int { return bytes.IndexByte(run, '\n') + 1 }
+
 // segment is a stretch of a run that goes on verbatim, from its start to where
 // the reading of the run stands, and the room there is for it.
 type segment struct {
@@ -59,7 +62,7 @@ func newSegment(run []byte, out outlet) segment {
 }
 
 // line is the length of the line that begins at at, LF included.
-func (g *segment) line(at int) int { return bytes.IndexByte(g.run[at:], '\n') + 1 }
+func (g *segment) line(at int) int { return lineLength(g.run[at:]) }
 
 // fits reports whether the stretch may grow to at. One line fits into empty
 // output whatever its length.

@@ -162,7 +162,7 @@ func (s *session) drop() *poller.Conn {
 		s.leaveUpstream()
 	}
 	s.link = link{}
-	conn.SetHandler((*parting)(s.proxy))
+	conn.SetHandler(parting{})
 	return conn
 }
 
@@ -237,14 +237,14 @@ func (s *session) closed() {
 	}
 }
 
-// parting is the proxy as the handler of connections that no session has any
-// more. They say what was appended, and end.
-type parting Proxy
+// parting is the handler of connections that no session has, or none any more. They
+// say what was appended, and end.
+type parting struct{}
 
-func (*parting) OnOpen(*poller.Conn)                                  {}
-func (*parting) ReadRoom(*poller.Conn) int                            { return 0 }
-func (*parting) OnLines(*poller.Conn, []byte, int) (taken, lines int) { return 0, 0 }
-func (*parting) OnLongLine(*poller.Conn, []byte)                      {}
-func (*parting) OnEnd(*poller.Conn, []byte)                           {}
-func (*parting) OnRoom(*poller.Conn)                                  {}
-func (*parting) OnClose(*poller.Conn, poller.Cause)                   {}
+func (parting) OnOpen(*poller.Conn)                                  {}
+func (parting) ReadRoom(*poller.Conn) int                            { return 0 }
+func (parting) OnLines(*poller.Conn, []byte, int) (taken, lines int) { return 0, 0 }
+func (parting) OnLongLine(*poller.Conn, []byte)                      {}
+func (parting) OnEnd(*poller.Conn, []byte)                           {}
+func (parting) OnRoom(*poller.Conn)                                  {}
+func (parting) OnClose(*poller.Conn, poller.Cause)                   {}

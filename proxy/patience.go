@@ -6,7 +6,6 @@
 package proxy
 
 import (
-	"bytes"
 	"time"
 
 	"fooproxy/poller"
@@ -151,7 +150,7 @@ func (s *session) due(r *record) (when int64, why nak) {
 // dropFirstQueued forgets the line of the first queued request, whose time is
 // over: they are queued in the order in which they came.
 func (s *session) dropFirstQueued() {
-	n := bytes.IndexByte(s.extra.lines, '\n') + 1
+	n := lineLength(s.extra.lines)
 	s.extra.lines = s.extra.lines[n:]
 	s.proxy.queued -= n
 }

@@ -4,8 +4,6 @@
 package proxy
 
 import (
-	"bytes"
-
 	"fooproxy/poller"
 	"fooproxy/proxy/reqlog"
 	"fooproxy/stats"
@@ -71,7 +69,7 @@ func (s *session) queueRoom(kept int) int {
 func (s *session) queueLines(run []byte, maxLines int) (taken, lines int) {
 	p := s.proxy
 	for lines < maxLines && taken < len(run) && s.mayAsk() {
-		n := bytes.IndexByte(run[taken:], '\n') + 1
+		n := lineLength(run[taken:])
 		if queued := s.queuedBytes(); queued > 0 && queued+n > p.config.Server.HighMark {
 			break
 		}
@@ -129,7 +127,7 @@ func (s *session) sendQueued() {
 	for id := s.requests.head; len(lines) > 0; {
 		r := p.records.at(id)
 		if r.state == recordQueued {
-			n := bytes.IndexByte(lines, '\n') + 1
+			n := lineLength(lines)
 			s.sendAgain(id, lines[:n])
 			lines = lines[n:]
 		}
@@ -173,7 +171,7 @@ func (s *session) refuseQueued(why nak) {
 func (s *session) refuseLines(run []byte, maxLines int) (taken, lines int) {
 	p := s.proxy
 	for lines < maxLines && taken < len(run) && s.mayAsk() {
-		n := bytes.IndexByte(run[taken:], '\n') + 1
+		n := lineLength(run[taken:])
 		m, err := parseRequest(run[taken : taken+n-1])
 		taken += n
 		lines++

@@ -4,8 +4,6 @@
 package proxy
 
 import (
-	"bytes"
-
 	"fooproxy/foo"
 	"fooproxy/stats"
 )
@@ -45,7 +43,7 @@ func (s *session) replyRenumbered(run []byte, maxLines int) (taken, lines int) {
 	p := s.proxy
 	dst, room := p.scratch[:0], s.client.Room()
 	for lines < maxLines && taken < len(run) && s.state <= sessionFinishing && !s.owesNak() {
-		n := bytes.IndexByte(run[taken:], '\n') + 1
+		n := lineLength(run[taken:])
 		if most := n + seqDigitsMax; len(dst)+most > room && (len(dst) > 0 || !s.client.Fits(most)) {
 			s.client.WantRoom(most)
 			break

@@ -4,8 +4,6 @@
 package proxy
 
 import (
-	"bytes"
-
 	"fooproxy/foo"
 	"fooproxy/stats"
 )
@@ -53,7 +51,7 @@ func (s *session) offerRenumbered(run []byte, maxLines int) (taken, lines int) {
 	base, room := conn.Appended(), conn.Room()
 	dst := p.scratch[:0]
 	for lines < maxLines && taken < len(run) && s.mayAsk() {
-		n := bytes.IndexByte(run[taken:], '\n') + 1
+		n := lineLength(run[taken:])
 		if most := n + seqDigitsMax; len(dst)+most > room && (len(dst) > 0 || !conn.Fits(most)) {
 			conn.WantRoom(most)
 			break

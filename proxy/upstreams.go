@@ -72,7 +72,7 @@ func (p *Proxy) setAddrs(server int, addrs []poller.Addr) {
 func (p *Proxy) addUpstream(server int, name string, addrs []poller.Addr) {
 	s := &p.servers[server]
 	u := &upstream{proxy: p, name: name, addrs: addrs, server: server, max: int32(s.MaxSessions), backup: s.Backup}
-	u.load = load{weight: int32(max(s.Weight, 1)), key: hashOf([]byte(name))}
+	u.load = load{weight: int32(max(s.Weight, 1)), key: hashOf(name)}
 	p.upstreams = append(p.upstreams, u)
 	u.startChecks()
 }
