@@ -157,8 +157,8 @@ const (
 	expiredMax = 1024
 	// spareExtrasMax is how many blocks of what few sessions need are kept.
 	spareExtrasMax = 1024
-	// endWordBytesMax is the longest end word, in bytes.
-	endWordBytesMax = 63
+	// EndWordBytesMax is the longest end word, in bytes.
+	EndWordBytesMax = 63
 )
 
 // How servers are weighed.
@@ -268,8 +268,8 @@ func (c *Config) check() error {
 		return errors.New("limits must be positive")
 	case c.Check != CheckOff && (c.CheckInterval < checkSpread || c.CheckTimeout < 1):
 		return errors.New("checks need an interval and a timeout")
-	case slices.ContainsFunc(c.EndWords, func(w string) bool { return len(w) < 1 || len(w) > endWordBytesMax }):
-		return fmt.Errorf("end words have 1 to %d bytes", endWordBytesMax)
+	case slices.ContainsFunc(c.EndWords, func(w string) bool { return len(w) < 1 || len(w) > EndWordBytesMax }):
+		return fmt.Errorf("end words have 1 to %d bytes", EndWordBytesMax)
 	case c.MaxConnsPerIP < 0:
 		return errors.New("the number of clients of one address must be positive")
 	case c.SendProxy < 0 || c.SendProxy > 2:

@@ -40,8 +40,6 @@ const (
 	// backlogHigh bounds -backlog; the kernel cuts it to somaxconn anyway.
 	backlogHigh = 1 << 16
 
-	// endWordBytesHigh bounds an end word, in bytes.
-	endWordBytesHigh = 63
 	// checkLow bounds -check-interval: more often is a load of its own.
 	checkLow = 10 * time.Millisecond
 

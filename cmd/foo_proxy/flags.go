@@ -68,8 +68,8 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o *options, code int
 	if o.slow > 0 && o.logRequests == "" {
 		return nil, f.Refuse("slow", "needs -log-requests, which says where to"), true
 	}
-	if words := strings.FieldsFunc(o.servers.endWords, func(r rune) bool { return r == ',' }); slices.ContainsFunc(words, func(w string) bool { return len(w) > endWordBytesHigh }) {
-		return nil, f.Refuse("end-words", fmt.Sprintf("a word has more than %d bytes", endWordBytesHigh)), true
+	if slices.ContainsFunc(o.servers.words(), func(w string) bool { return len(w) > proxy.EndWordBytesMax }) {
+		return nil, f.Refuse("end-words", fmt.Sprintf("a word has more than %d bytes", proxy.EndWordBytesMax)), true
 	}
 	o.apply()
 	o.applyServers(f)

@@ -48,6 +48,11 @@ func (o *options) declareServers(f *cli.Flags) {
 	f.Bool(&c.Rebalance, "rebalance", "With failover, give a server that comes back its share of sessions again, at most 5 % of all in a second.")
 }
 
+// words are the end words.
+func (s *serverFlags) words() []string {
+	return strings.FieldsFunc(s.endWords, func(r rune) bool { return r == ',' })
+}
+
 // applyServers spreads what was said, and fills in what depends on the number of
 // servers.
 func (o *options) applyServers(f *cli.Flags) {
@@ -70,7 +75,7 @@ func (o *options) applyServers(f *cli.Flags) {
 		c.Check = checks[s.check]
 	}
 	c.Balance, _ = proxy.ParseBalance(s.balance) // the flag takes no other words
-	c.EndWords = strings.FieldsFunc(s.endWords, func(r rune) bool { return r == ',' })
+	c.EndWords = s.words()
 }
 
 // findServers looks all names up once before there are clients. One that does not
