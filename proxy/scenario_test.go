@@ -94,11 +94,7 @@ func scenarioServers(s *scenario.Scenario, addr func(string) poller.Addr) (all [
 // foo_proxy.
 func configured(t *testing.T, s *scenario.Scenario) func(*Config) {
 	return func(c *Config) {
-		for _, setting := range s.Settings {
-			if err := configure(c, setting.Name, setting.Value); err != nil {
-				t.Fatalf("%s=%s: %v", setting.Name, setting.Value, err)
-			}
-		}
+		s.Apply(t, func(name, value string) error { return configure(c, name, value) })
 	}
 }
 

@@ -86,7 +86,7 @@ func (w watched) untilDescriptors(n int) time.Duration {
 
 // resident is the memory of the process that is in RAM, in bytes. Any goroutine
 // may ask.
-func (w watched) resident() int { return residentBytes(w.T, w.Process.Process.Pid) }
+func (w watched) resident() int { return proctest.ResidentBytes(w.T, w.Process.Process.Pid) }
 
 // untilRead waits until the process has read all that was sent on a connection,
 // half a line included, which no statistics show.

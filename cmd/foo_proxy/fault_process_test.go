@@ -97,29 +97,15 @@ func cpuTime(t *testing.T, pid int) time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// residentBytes is the memory of a process that is in RAM. Any goroutine may ask.
-func residentBytes(t *testing.T, pid int) int {
-	t.Helper()
-	var size, pages int
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err == nil {
-		_, err = fmt.Sscan(string(text), &size, &pages)
-	}
-	if err != nil {
-		t.Error(err)
-	}
-	return pages * os.Getpagesize()
-}
-
 // quietBytes is the memory once it stands still: for a while nothing is taken
 // and nothing given back.
 func quietBytes(t *testing.T, pid int) int {
 	t.Helper()
 	const looks = 10
-	last, same := residentBytes(t, pid), 0
+	last, same := proctest.ResidentBytes(t, pid), 0
 	for deadline := time.Now().Add(proctest.Patience); same < looks; {
 		time.Sleep(50 * time.Millisecond) // between two looks
-		now := residentBytes(t, pid)
+		now := proctest.ResidentBytes(t, pid)
 		if now == last {
 			same++
 		} else {

@@ -195,3 +195,13 @@ func (s *Scenario) Addrs() (all []string) {
 	}
 	return all
 }
+
+// Apply sets what the scenario asks for, by names that set knows.
+func (s *Scenario) Apply(t testing.TB, set func(name, value string) error) {
+	t.Helper()
+	for _, setting := range s.Settings {
+		if err := set(setting.Name, setting.Value); err != nil {
+			t.Fatalf("%s=%s: %v", setting.Name, setting.Value, err)
+		}
+	}
+}

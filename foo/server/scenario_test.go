@@ -73,11 +73,7 @@ func secondListener(t *testing.T, s *scenario.Scenario, server *Server) poller.A
 // foo_server.
 func configured(t *testing.T, s *scenario.Scenario) func(*Config) {
 	return func(c *Config) {
-		for _, setting := range s.Settings {
-			if err := configure(c, setting.Name, setting.Value); err != nil {
-				t.Fatalf("%s=%s: %v", setting.Name, setting.Value, err)
-			}
-		}
+		s.Apply(t, func(name, value string) error { return configure(c, name, value) })
 	}
 }
 

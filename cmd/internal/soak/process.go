@@ -31,17 +31,3 @@ func descriptors(t *testing.T, pid int) int {
 	}
 	return least
 }
-
-// residentBytes is the memory that is in RAM.
-func residentBytes(t *testing.T, pid int) int {
-	t.Helper()
-	var size, pages int
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err == nil {
-		_, err = fmt.Sscan(string(text), &size, &pages)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pages * os.Getpagesize()
-}

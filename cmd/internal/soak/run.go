@@ -63,12 +63,12 @@ func Run(t *testing.T, programs string, d time.Duration, seed uint64) {
 	r.open(programs, min(requestTimeoutMax, step/10))
 	for _, i := range r.random.Perm(len(faults)) {
 		r.play(faults[i], warmUp/time.Duration(len(faults)))
-		r.before = max(r.before, residentBytes(t, r.proxy.Process.Pid))
+		r.before = max(r.before, proctest.ResidentBytes(t, r.proxy.Process.Pid))
 	}
 	r.threads = entries(t, r.proxy.Process.Pid, "task")
 	for range stepsAfter {
 		r.play(faults[r.random.IntN(len(faults))], step)
-		r.behind = max(r.behind, residentBytes(t, r.proxy.Process.Pid))
+		r.behind = max(r.behind, proctest.ResidentBytes(t, r.proxy.Process.Pid))
 	}
 	r.judge()
 }
