@@ -88,7 +88,7 @@ func TestSIGUSR1PrintsOneLine(t *testing.T) {
 		}
 		names, values := readNumbers(t, line)
 		want := "msg_total msg_req msg_ack msg_nak request_rate_1s request_rate_10s response_rate_1s response_rate_10s " +
-			"connections answered outstanding abandoned lines_invalid data_invalid strays late nak_zero naks_local duplicates out_of_order " +
+			"connections refused_per_ip refused_header answered outstanding abandoned lines_invalid data_invalid strays late nak_zero naks_local duplicates out_of_order " +
 			"bytes_in bytes_out latency_us p50 p90 p99 p999 max events_stale log_dropped " +
 			"naks_local_by_reason line too long empty line unknown type Seq missing Seq has a sign Seq has a leading zero Seq is zero " +
 			"Seq is not decimal Seq overflow data is not UTF-8 data holds NUL not a request upstream lost no server timeout " +
