@@ -75,10 +75,11 @@ func startBefore(t *testing.T, server string, args ...string) (watched, *deadSer
 }
 
 // deadPort is an even port among the kernel's own choices at which nobody listens:
-// connections get those, and listeners the odd ones.
+// connections get those, and listeners the odd ones. Clients of other tests that were
+// closed a moment ago leave few of them free.
 func deadPort(t *testing.T) string {
 	t.Helper()
-	for range 100 {
+	for deadline := time.Now().Add(proctest.Patience); time.Now().Before(deadline); {
 		odd, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
