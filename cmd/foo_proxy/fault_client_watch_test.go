@@ -7,7 +7,6 @@ package main
 import (
 	"fmt"
 	"net"
-	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -61,26 +60,14 @@ func (w watched) untilNumbers(what string, good func(n map[string]float64) bool)
 	until(w.T, what, func() bool { return good(w.numbers()) })
 }
 
-// descriptors is how many descriptors the process has open.
-func (w watched) descriptors() int {
-	w.T.Helper()
-	dir, err := os.Open(fmt.Sprintf("/proc/%d/fd", w.Process.Process.Pid))
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	return len(names)
-}
+// descriptors is how many descriptors the process has open at rest.
+func (w watched) descriptors() int { return proctest.Descriptors(w.T, w.Process.Process.Pid) }
 
 // untilDescriptors waits until so many are open, and gives how long that took.
 func (w watched) untilDescriptors(n int) time.Duration {
 	w.T.Helper()
 	begin := time.Now()
-	until(w.T, fmt.Sprintf("%d descriptors are open", n), func() bool { return w.descriptors() == n })
+	until(w.T, fmt.Sprintf("%d descriptors are open", n), func() bool { return proctest.Entries(w.T, w.Process.Process.Pid, "fd") == n })
 	return time.Since(begin)
 }
 

@@ -10,7 +10,6 @@ package proctest
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -173,18 +172,4 @@ func Ask(t *testing.T, c net.Conn, lines, replies string) {
 	if err != nil || string(got) != replies {
 		t.Fatalf("got %q (%v), want %q", got, err, replies)
 	}
-}
-
-// ResidentBytes is the memory of a process that is in RAM. Any goroutine may ask.
-func ResidentBytes(t testing.TB, pid int) int {
-	t.Helper()
-	var size, pages int
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err == nil {
-		_, err = fmt.Sscan(string(text), &size, &pages)
-	}
-	if err != nil {
-		t.Error(err)
-	}
-	return pages * os.Getpagesize()
 }

@@ -65,7 +65,7 @@ func Run(t *testing.T, programs string, d time.Duration, seed uint64) {
 		r.play(faults[i], warmUp/time.Duration(len(faults)))
 		r.before = max(r.before, proctest.ResidentBytes(t, r.proxy.Process.Pid))
 	}
-	r.threads = entries(t, r.proxy.Process.Pid, "task")
+	r.threads = proctest.Entries(t, r.proxy.Process.Pid, "task")
 	for range stepsAfter {
 		r.play(faults[r.random.IntN(len(faults))], step)
 		r.behind = max(r.behind, proctest.ResidentBytes(t, r.proxy.Process.Pid))
@@ -89,7 +89,7 @@ func (r *run) open(programs string, requestTimeout time.Duration) {
 	if err := r.pipeline(1, true); err != nil {
 		r.t.Fatal(err)
 	}
-	r.descriptors = descriptors(r.t, r.proxy.Process.Pid)
+	r.descriptors = proctest.Descriptors(r.t, r.proxy.Process.Pid)
 	r.load = proctest.StartLoad(r.t, proctest.StandardLoad(r.proxy.Addr))
 	r.begin = time.Now()
 }
@@ -175,11 +175,11 @@ func (r *run) judge() {
 	t, pid := r.t, r.proxy.Process.Pid
 	load := r.load.Stop()
 	r.naks += load.Naks
-	left := descriptors(t, pid)
+	left := proctest.Descriptors(t, pid)
 	for deadline := time.Now().Add(proctest.Patience); left != r.descriptors && time.Now().Before(deadline); {
-		left = descriptors(t, pid)
+		left = proctest.Descriptors(t, pid)
 	}
-	threads := entries(t, pid, "task")
+	threads := proctest.Entries(t, pid, "task")
 	total, twice, which := r.executed.result()
 	t.Logf("load: %d replies, %d of them NAKs, %d wrong, %d missing, %d connections lost", load.Total, r.naks, load.Wrong, load.Missing, load.Lost)
 	t.Logf("servers' logs: %d requests executed, %d of them twice", total, twice)
