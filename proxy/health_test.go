@@ -197,6 +197,32 @@ func TestAtMostHalfAreEjectedForWhatSessionsMeet(t *testing.T) {
 	}
 }
 
+// TestARequestThatIsReadInAStallHasItsTime: the turn in which the process stands still
+// goes on with the clock that it had before.
+func TestARequestThatIsReadInAStallHasItsTime(t *testing.T) {
+	c := newCluster(t, 2, func(config *Config) { config.RequestTimeout = time.Second })
+	client, server, _ := c.client()
+	client.SendString("REQ 1 a\n")
+	if err := c.proxy.loop.Mailbox().Post(func() { c.kernel.Advance(10 * time.Second) }); err != nil {
+		t.Fatal(err)
+	}
+	c.settle()
+	c.hears(client, "")
+	c.hears(server, "REQ 1 a\n")
+	c.says(server, "ACK 1 a\n")
+	c.hears(client, "ACK 1 a\n")
+	// And who does not answer has no more than his time.
+	c.says(client, "REQ 2 b\n")
+	c.kernel.Advance(5 * time.Second)
+	c.settle()
+	c.hears(client, "")
+	c.pass(time.Second + 200*time.Millisecond)
+	c.hears(client, "NAK 2 timeout\n")
+	if c.state(0) != "up" || c.state(1) != "up" {
+		t.Error("a server is blamed")
+	}
+}
+
 // TestAStallEjectsNobody stops the process while checks and requests are under way.
 func TestAStallEjectsNobody(t *testing.T) {
 	c := newCluster(t, 2, checkFoo, func(config *Config) { config.RequestTimeout = time.Second })

@@ -136,15 +136,26 @@ func (s *session) due(r *record) (when int64, why nak) {
 	if !r.isSent() && r.state != recordQueued {
 		return when, why
 	}
+	began := s.proxy.forgiven(r.arrived)
 	if c.RequestTimeout > 0 {
-		when = r.arrived + int64(c.RequestTimeout)
+		when = began + int64(c.RequestTimeout)
 	}
 	if r.state == recordQueued && s.waits && c.NoServerWait > 0 {
-		if at := r.arrived + int64(c.NoServerWait); at < when {
+		if at := began + int64(c.NoServerWait); at < when {
 			return at, nakNoServer
 		}
 	}
 	return when, why
+}
+
+// forgiven is when something began that counts from the given moment, without the
+// time that the loop stood still: what was read in the turn in which it did has the
+// time of the turn's begin.
+func (p *Proxy) forgiven(began int64) int64 {
+	if began >= p.stoodUntil {
+		return began
+	}
+	return min(began+p.stoodFor, p.stoodUntil)
 }
 
 // dropFirstQueued forgets the line of the first queued request, whose time is

@@ -44,7 +44,7 @@ var plantedServers = []sim.Planted{
 	sim.Plant("a request timeout never fires", "proxy/patience.go",
 		"	if c.RequestTimeout > 0 {\n", "	if c.RequestTimeout > 0 && !PLANTED {\n"),
 	sim.Plant("a request timeout comes too early", "proxy/patience.go",
-		"		when = r.arrived + int64(c.RequestTimeout)\n", "		when = r.arrived + int64(c.RequestTimeout)\n		if PLANTED {\n			when -= int64(c.RequestTimeout) / 3\n		}\n"),
+		"		when = began + int64(c.RequestTimeout)\n", "		when = began + int64(c.RequestTimeout)\n		if PLANTED {\n			when -= int64(c.RequestTimeout) / 3\n		}\n"),
 	sim.Plant("a reply that has come is not looked for", "proxy/patience.go",
 		"	unread := conn != nil && conn.HasUnread()\n", "	unread := conn != nil && conn.HasUnread() && !PLANTED\n"),
 	sim.Plant("nobody is told that there is no server", "proxy/queued.go",

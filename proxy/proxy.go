@@ -60,6 +60,7 @@ type Proxy struct {
 	random      *rand.Rand  // of choices, pauses and checks
 	sweep       bool        // a server that is gone may be forgotten
 	stoodUntil  int64       // when the loop last stood still
+	stoodFor    int64       // and how long, ns
 	checkText   []byte
 	endWordLens uint64 // bit n: an end word has n bytes
 	queued      int    // bytes of queued lines

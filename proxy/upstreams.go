@@ -221,7 +221,7 @@ func (p *Proxy) leaveAll(u *upstream) {
 
 // stood is told by the loop how long it stood still: nobody is judged for that.
 func (p *Proxy) stood(ns int64) {
-	p.stoodUntil = p.loop.Now()
+	p.stoodUntil, p.stoodFor = p.loop.Now(), ns
 	for _, u := range p.upstreams {
 		u.checker.forgive(ns)
 	}
