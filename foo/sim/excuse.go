@@ -203,5 +203,8 @@ func (c *Client) mayBeReset() bool {
 // mayBeReset is the same for a server's connection.
 func (c *Conn) mayBeReset() bool {
 	w := c.world
+	if most := w.Rules.LinkWrite; most > 0 && c.peer.Waited(c.until) >= most {
+		return true
+	}
 	return c.probed || c.faulty || w.cutBy(c.until) || w.unfair(c.since, c.until) || lingered(c.peer, c.until, w.Rules.Linger)
 }

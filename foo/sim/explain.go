@@ -42,6 +42,9 @@ func (c *Client) hasLost() bool {
 // heard enough to know whose it was.
 func (w *World) hasLostUnknown() bool {
 	for _, s := range w.Servers {
+		if w.Rules.LinkWrite > 0 && len(s.stops) > 0 {
+			return true // it may not even have accepted who gave it up
+		}
 		for _, conn := range s.conns {
 			if conn.client == nil && !conn.probed && conn.isLost() && conn.peer.Taken() > 0 {
 				return true

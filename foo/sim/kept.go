@@ -199,6 +199,9 @@ func (k *keptNotes) isNAKed(i int) bool {
 // the pauses of a client.
 const boundSlack = patience + 60*time.Millisecond
 
+// boundBytes is the longest reply that comes in one go, or nearly.
+const boundBytes = 256
+
 // checkBound fails a reply that came long behind the request's timeout. It counts
 // from the reply before, since the request may have waited for its turn until then.
 func (c *Client) checkBound(i int, line []byte) {
@@ -211,7 +214,8 @@ func (c *Client) checkBound(i int, line []byte) {
 	now := w.Kernel.Now()
 	took := time.Duration(now - from)
 	// Where output finds no room, or no connection, what is behind it is not read.
-	excused := c.holdsBack || c.hasWaited() || w.stoodStill(from, now) || w.isShort(from, now) || w.misled(c.since, now)
+	// The beginning of a reply is waited for until its end.
+	excused := len(line) > boundBytes || c.holdsBack || c.hasWaited() || w.stoodStill(from, now) || w.isShort(from, now) || w.misled(c.since, now)
 	if took > most+boundSlack && !excused {
 		w.Fail("bounded time", "client %d got %.100q %v after line %d; the timeout is %v", c.id, line, took, i, most)
 	}
