@@ -103,3 +103,23 @@ func TestADrainForgetsWhoHasLeftBehindADrainedServer(t *testing.T) {
 		t.Errorf("%d sessions are left", left)
 	}
 }
+
+// TestAServerIsNotBlamedForTheTimeBeforeItHadARequest has requests wait for a
+// server for most of their time.
+func TestAServerIsNotBlamedForTheTimeBeforeItHadARequest(t *testing.T) {
+	c := newCluster(t, 2, func(config *Config) { config.RequestTimeout, config.NoServerWait = 3*time.Second, 10*time.Second })
+	addr := c.servers[0].Addr()
+	c.servers[0].Close()
+	c.servers[1].Close()
+	client := c.kernel.Dial(c.addr)
+	c.says(client, "REQ 1\nREQ 2\nREQ 3\n")
+	c.servers[0] = c.kernel.Listen(addr)
+	c.pass(2800 * time.Millisecond)
+	server, _ := c.accepted()
+	c.hears(server, "REQ 1\nREQ 2\nREQ 3\n")
+	c.pass(300 * time.Millisecond)
+	c.hears(client, "NAK 1 timeout\nNAK 2 timeout\nNAK 3 timeout\n")
+	if c.state(0) != "up" {
+		t.Errorf("the server that has just come back is %s", c.state(0))
+	}
+}

@@ -108,11 +108,11 @@ func (s *session) expire(now int64) (next int64, expired int) {
 		case unread:
 			next = min(next, now+int64(expireInterval))
 		default:
-			r.state, r.nak = recordExpired, why
-			s.extra.expired++
-			if r.arrived >= p.stoodUntil {
+			if r.nak == 0 && r.arrived >= p.stoodUntil {
 				expired++
 			}
+			r.state, r.nak = recordExpired, why
+			s.extra.expired++
 		}
 	}
 	return next, expired

@@ -145,6 +145,7 @@ func (s *session) sendAgain(id recordID, line []byte) {
 		panic("queued: what is queued is no request: " + err.Error())
 	}
 	s.putOnLink(id, m.Data)
+	p.records.at(id).nak = nakTimeout // its time runs already, by no fault of this server
 }
 
 // refuseQueued answers everything that is queued.

@@ -54,7 +54,7 @@ type record struct {
 	nextLink   recordID // behind it in its link's queue
 	length     uint16   // of its line as the link has it, LF included, in bytes; longLength at most
 	state      recordState
-	nak        nak // what to answer, where it is answered here
+	nak        nak // what to answer, where it is answered here; of one that is sent: not 0 where it had waited here
 }
 
 // queue is a list of records in order, through one of their links.
