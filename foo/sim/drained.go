@@ -34,7 +34,7 @@ func (s *Server) Enabled() {
 // for a server that was drained. Who shares its server's fate goes on with it, and
 // what a client had said that has left meanwhile is delivered where it was to go.
 func (c *Conn) checkLeft(i, start int) {
-	if c.isLeft && start >= c.drained && !c.client.mayBeRelayed() && !c.client.over {
+	if c.isLeft && start >= c.drained && !c.client.mayBeRelayed() && !c.client.over && !c.client.timedOut() {
 		c.world.Fail("failover", "line %d of client %d went to server %d, connection %d, which had been drained", i, c.client.id, c.server.id, c.id)
 	}
 }
