@@ -75,7 +75,7 @@ func (c *Client) isLate(i int, sent, now int64) bool {
 	}
 	const intime = int64(50 * time.Millisecond)
 	conn := c.kept.places[i].conn
-	if conn == nil || c.unheard(sent, now) || w.Narrow {
+	if conn == nil || w.isToldLate(sent, now) || w.Narrow {
 		return true
 	}
 	for j := range conn.asked {
@@ -109,10 +109,16 @@ func (s *Server) Distrusted() bool { return s.isDoubtful(0, s.world.Kernel.Now()
 // very moment.
 func (w *World) Misled() bool { return w.misled(w.Kernel.Now(), w.Kernel.Now()) }
 
+// isToldLate reports whether a loop that was late may not have been told at once of
+// all that had happened meanwhile.
+func (w *World) isToldLate(from, until int64) bool {
+	return w.Chaos.Within(from, until, fake.SmallBatch) && w.Chaos.Within(from, until, fake.LateWait, fake.Stall)
+}
+
 // misled reports whether the kernel may have made a good server look bad in that
 // time. A real wait tells all that has happened, however late it is.
 func (w *World) misled(from, until int64) bool {
-	return w.Chaos.Within(from, until, fake.SmallBatch) && w.Chaos.Within(from, until, fake.LateWait, fake.Stall) ||
+	return w.isToldLate(from, until) ||
 		w.Chaos.Within(from, until, fake.ConnectRefused, fake.ConnectLost, fake.NoPort, fake.SelfConnect, fake.RegisterFailed) ||
 		w.Chaos.ConnectTook(from, until, min(w.Rules.Connect, w.Rules.CheckTimeout))
 }
