@@ -173,6 +173,10 @@ func (c *Client) isSilent() bool {
 	return !intime || c.world.Narrow || c.isMuted() || c.silence > c.lastSilence
 }
 
+// appended is how long before the write that finds no room output may have been
+// appended: some of a turn's waits for the next one, which may be late.
+const appended = 25 * time.Millisecond
+
 // timedOut reports whether a timeout can have ended the connection. Where output
 // found no room, the client does not know what has moved, and the end came later
 // than the judgement.
@@ -186,7 +190,7 @@ func (c *Client) timedOut() bool {
 	switch {
 	case r.Idle > 0 && ((noRoom || c.isMuted()) && c.peer.Quiet(at) >= r.Idle || c.isSilent()),
 		r.Line > 0 && c.linger >= r.Line,
-		r.Write > 0 && c.peer.Waited(at) >= r.Write:
+		r.Write > 0 && c.peer.Waited(at)+appended >= r.Write:
 		return true
 	}
 	return r.Idle+r.Line+r.Write > 0 && c.unheard(from, at)

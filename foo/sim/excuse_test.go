@@ -95,7 +95,7 @@ func TestATimeoutIsAnExcuseWhereItsTimeWasOver(t *testing.T) {
 		"a reply in time, but turns were narrow": {func(c *Client) { beSilent(c); c.conn, c.world.Narrow = &Conn{saidAt: c.moved + 1}, true }, true},
 		"a line of a minute":                     {func(c *Client) { c.world.Rules.Line, c.linger = time.Minute, time.Minute }, true},
 		"a line of less":                         {func(c *Client) { c.world.Rules.Line, c.linger = time.Minute, time.Second }, false},
-		"output that never waited":               {func(c *Client) { c.world.Rules.Write, c.holdsBack = 1, true }, false},
+		"output that never waited":               {func(c *Client) { c.world.Rules.Write, c.holdsBack = time.Second, true }, false},
 	} {
 		if got := guest(nothing, x.during).timedOut(); got != x.want {
 			t.Errorf("%s: timed out: %t", name, got)
