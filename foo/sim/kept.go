@@ -35,6 +35,7 @@ type keptNotes struct {
 	next      int     // no line before it is unanswered
 	read      int     // bytes of what it got that were judged
 	lastHeard int64
+	isLate    bool // a request's time was over: what it was sent with may still wait for its server
 	isRelayed bool // a line without a reply of its own has reached a server
 }
 
@@ -131,6 +132,7 @@ func (c *Client) fromProxy(line []byte) bool {
 				c.world.Fail("no reason", "client %d got %.100q as the answer to line %d, and there was no reason for it", c.id, line, i)
 			}
 			c.kept.places[i].nak = reason
+			c.kept.isLate = c.kept.isLate || reason == nakTimeout
 			c.settle(i, byProxy, line)
 			return true
 		}

@@ -52,7 +52,7 @@ func (c *Client) checkTaking(until int64) {
 // begin a line and not end it.
 func (c *Client) checkTalking(until int64) {
 	w, r := c.world, &c.world.Rules
-	if r.Idle+r.Line == 0 || c.ended || c.holdsBack || w.Draining || r.Scarce ||
+	if c.kept.isLate || r.Idle+r.Line == 0 || c.ended || c.holdsBack || w.Draining || r.Scarce ||
 		c.heard < c.lines || c.peer.Unread()+c.peer.Unsent() > 0 || c.isMuted() {
 		return
 	}
