@@ -194,8 +194,12 @@ func (c *Conn) judge() {
 	}
 }
 
-// isBeginning reports whether some client's speech begins with what came.
+// isBeginning reports whether some client's speech begins with what came, or a
+// check.
 func (c *Conn) isBeginning() bool {
+	if strings.HasPrefix(probe, string(c.early)) {
+		return true
+	}
 	for _, x := range c.world.Clients {
 		if bytes.HasPrefix(x.script.forward, c.early) {
 			return true
