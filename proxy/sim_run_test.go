@@ -39,6 +39,8 @@ type simulation struct {
 	// What was known of the servers when the last turn ended, and room for this one's.
 	seen, next []seenServer
 	operated   bool // on servers, in this turn
+	// downSince is since when a server is known to be out.
+	downSince map[*upstream]int64
 }
 
 // simResult is what a run tells about itself.
@@ -53,7 +55,7 @@ type simResult struct {
 
 // simulate makes one run. A panic of the program is a violation as well.
 func simulate(choices *fake.Choices, trace func(string)) (r simResult) {
-	s := &simulation{world: sim.NewWorld(choices)}
+	s := &simulation{world: sim.NewWorld(choices), downSince: map[*upstream]int64{}}
 	if trace != nil {
 		s.world.Trace(trace)
 	}

@@ -228,15 +228,23 @@ func (s *simulation) allUp() bool {
 	if !s.proxy.checks() || s.world.Draining {
 		return true
 	}
+	now, all := s.proxy.loop.Now(), true
 	for _, u := range s.proxy.upstreams {
-		if u.health.down {
-			if s.world.CalmFor() > simRecovers+s.config.RequestTimeout {
-				s.world.Fail("health", "%s is well for %v, and ejected", u.name, s.world.CalmFor())
-			}
-			return false
+		if !u.health.down {
+			delete(s.downSince, u)
+			continue
 		}
+		since, known := s.downSince[u]
+		if !known { // one that is slow for its requests may be ejected in the calm, too
+			since = now
+			s.downSince[u] = since
+		}
+		if out := min(time.Duration(now-since), s.world.CalmFor()); out > simRecovers+s.config.RequestTimeout {
+			s.world.Fail("health", "%s is well, and ejected for %v", u.name, out)
+		}
+		all = false
 	}
-	return true
+	return all
 }
 
 // describe is a run in one line.
