@@ -187,7 +187,8 @@ func (c *Conn) Expire(now int64) {
 //
 //	timeout      does not count while
 //	connect      anything was told (isTold)
-//	line         we do not read, or there is more to read (isSilent)
+//	line         we do not read, or there is more to read, or whole lines that were
+//	             read have not gone on (isSilent)
 //	idle         the same, or output is about to go out (isIdle)
 //	write        there is room for output (canFlush)
 
@@ -195,9 +196,10 @@ func (c *Conn) Expire(now int64) {
 // looked at yet.
 func (c *Conn) isTold() bool { return c.canRead || c.canWrite }
 
-// isSilent reports whether the peer is read, and has nothing to read.
+// isSilent reports whether the peer is read, and has nothing to read, and what it
+// said before has gone on.
 func (c *Conn) isSilent() bool {
-	return !c.paused && c.read != readStopped && !(c.canRead && c.read <= readStopping)
+	return !c.paused && c.read != readStopped && !(c.canRead && c.read <= readStopping) && c.in.whole() == 0
 }
 
 // isIdle reports whether no byte can move in either direction but by the peer.

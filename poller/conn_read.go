@@ -29,13 +29,20 @@ func (c *Conn) SetFilter(f Filter) { c.filter = &f }
 // silence nor its unfinished line was the peer's fault meanwhile.
 func (c *Conn) Resume() {
 	if c.paused {
-		c.paused, c.moved = false, c.loop.now
-		if c.in.began() > 0 {
-			c.in.since = c.loop.now
-		}
+		c.paused = false
+		c.beginSilence()
 		c.arm()
 	}
 	c.enqueueIfAble()
+}
+
+// beginSilence has the peer's silence, and its unfinished line, begin now: until
+// now it waited for us.
+func (c *Conn) beginSilence() {
+	c.moved = c.loop.now
+	if c.in.began() > 0 {
+		c.in.since = c.loop.now
+	}
 }
 
 // Pause keeps the connection from being read until Resume.
@@ -100,7 +107,7 @@ func (c *Conn) WasReset() bool { return c.reset }
 
 // HasUnread reports whether the peer may have sent something that the handler has
 // not seen: nobody is to be called late then.
-func (c *Conn) HasUnread() bool { return !c.isSilent() || c.in.whole() > 0 }
+func (c *Conn) HasUnread() bool { return !c.isSilent() }
 
 // readLines hands over what is kept, then reads until the kernel has no more,
 // the handler has no room, or the turn's budget is used.
@@ -312,6 +319,9 @@ func (c *Conn) handKept(maxLines int) (lines int) {
 	}
 	c.in.lines -= uint32(taken)
 	c.in.consume(&c.loop.pool, taken)
+	if c.in.lines == 0 {
+		c.beginSilence()
+	}
 	c.returnInput()
 	return lines
 }
