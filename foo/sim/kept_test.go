@@ -159,6 +159,20 @@ func TestTheEndOfAClientThatOutlivesItsServer(t *testing.T) {
 			first.reset()
 			end(c)
 		}, ""},
+		"its server ended before it heard a line of it": {func(c *Client, first *Conn) {
+			answer(c, first)
+			first.end(farewellDone)
+			next := connTo(c.world.Servers[1])
+			next.end(farewellLeft)
+			end(c)
+		}, ""},
+		"a server had ended before it came": {func(c *Client, first *Conn) {
+			next := connTo(c.world.Servers[1])
+			next.end(farewellLeft)
+			next.since = c.since - 1
+			answer(c, first)
+			end(c)
+		}, "end"},
 		"half a line of a lost server": {func(c *Client, first *Conn) {
 			c.lines, c.ended = 3, true
 			answer(c, first)

@@ -45,7 +45,7 @@ func (c *Client) keptReason() string {
 		return "no descriptor"
 	case c.script.lines[last].quit && c.kept.places[last].answer == byServer:
 		return "end word"
-	case c.mayBeRelayed() && (c.hasLost() || c.relayedDrain() || c.world.noServer(c.since, c.endedAt())):
+	case c.mayBeRelayed() && (c.hasLost() || c.hasLostUnheard() || c.relayedDrain() || c.world.noServer(c.since, c.endedAt())):
 		return "relayed"
 	case c.ended:
 		return "all said"
@@ -65,6 +65,20 @@ func (c *Client) mayBeRelayed() bool {
 		}
 	}
 	return c.script.fragment && c.ended
+}
+
+// hasLostUnheard reports whether a server ended a connection before it heard
+// anything on it, in the time of the client: what went on there may have been the
+// client's, and not have left.
+func (c *Client) hasLostUnheard() bool {
+	for _, s := range c.world.Servers {
+		for _, conn := range s.conns {
+			if conn.client == nil && !conn.probed && conn.isLost() && conn.since >= c.since && conn.until <= c.endedAt() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // relayedDrain reports whether a server of the client's was drained: who shares its
