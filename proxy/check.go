@@ -50,6 +50,16 @@ func (u *upstream) stopChecks() {
 	u.checker.drop()
 }
 
+// checksUnderWay is how many connections are those of checks.
+func (p *Proxy) checksUnderWay() (n int) {
+	for _, u := range p.upstreams {
+		if u.checker.conn != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // forgive gives a check under way the time that the loop stood still.
 func (k *checker) forgive(stood int64) { k.limit += stood }
 

@@ -35,9 +35,6 @@ func (p *Proxy) beginDrain() {
 	p.drain.stopAt = now + most
 	p.loop.Arm(&p.drain.timer, (*drainTimer)(p), now+int64(float64(most)*drainForce))
 	p.log.Info("draining", zap.Int("connections", len(p.sessions)), zap.Int("outstanding", p.records.live), zap.Duration("most", p.config.Drain))
-	for _, u := range p.upstreams {
-		u.stopChecks()
-	}
 	for _, l := range p.listeners {
 		l.Drain()
 	}
@@ -61,9 +58,10 @@ func (p *Proxy) postponeDrain(ns int64) {
 	p.loop.Arm(&p.drain.timer, (*drainTimer)(p), max(due, now+1))
 }
 
-// endDrain stops the loop when nobody is left, or when the time is over.
+// endDrain stops the loop when nobody is left, or when the time is over. Checks go
+// on until then, for those who wait for a server, and nobody waits for a check.
 func (p *Proxy) endDrain() {
-	if p.drain.begun && p.loop.Conns() == 0 && p.listenersClosed() {
+	if p.drain.begun && p.listenersClosed() && p.loop.Conns() == p.checksUnderWay() {
 		p.loop.Stop()
 	}
 }

@@ -176,6 +176,40 @@ func TestTheOnlyHopeNeedsOneGoodCheck(t *testing.T) {
 	c.hears(server, "REQ 1 y\n")
 }
 
+// TestADrainGoesOnChecking has both servers die, and one come back while the proxy is
+// being drained: who waits for a server gets it, and no check holds up the end.
+func TestADrainGoesOnChecking(t *testing.T) {
+	c := newCluster(t, 2, checkFoo, func(c *Config) { c.NoServerWait, c.Drain = 20*time.Second, time.Minute })
+	addr := c.servers[0].Addr()
+	c.servers[0].Close()
+	c.servers[1].Close()
+	c.pass(2 * time.Second)
+	client := c.kernel.Dial(c.addr)
+	c.settle()
+	c.says(client, "REQ 1 x\n")
+	c.proxy.beginDrain()
+	c.settle()
+	c.servers[0] = c.kernel.Listen(addr)
+	for since := c.kernel.Now(); !c.answerCheck(0, "ACK 1\n"); c.pass(time.Millisecond) {
+		if c.kernel.Now()-since > int64(time.Second) {
+			t.Fatal("no check comes")
+		}
+	}
+	server, _ := c.accepted()
+	c.hears(server, "REQ 1 x\n")
+	for c.proxy.checksUnderWay() == 0 {
+		c.pass(time.Millisecond) // the end comes in the middle of a check
+	}
+	c.says(server, "ACK 1 x\n")
+	c.hears(client, "ACK 1 x\n")
+	client.Close()
+	server.Close()
+	c.settle()
+	if !c.proxy.loop.Stopped() {
+		t.Error("the proxy goes on")
+	}
+}
+
 // TestAtMostHalfAreEjectedForWhatSessionsMeet, and by checks all.
 func TestAtMostHalfAreEjectedForWhatSessionsMeet(t *testing.T) {
 	for servers := 1; servers <= 5; servers++ {

@@ -189,7 +189,7 @@ func (s *simulation) finish() {
 // descriptors of its own.
 func (s *simulation) checkQuiet(fixed int) {
 	w, p := s.world, s.proxy
-	checks, bytes := p.checksUnderWay()
+	checks, bytes := p.checksUnderWay(), p.heldByChecks()
 	switch {
 	case p.loop.Conns() != checks || len(p.sessions) != 0:
 		w.Fail("resources", "%d connections and %d sessions are left, and %d checks", p.loop.Conns(), len(p.sessions), checks)
@@ -218,7 +218,7 @@ func (s *simulation) checkDrained() {
 	if most := p.drain.stopAt + int64(simStallSlack); w.Kernel.Now() > most {
 		w.Fail("drain", "it took until %d, %d was the limit", w.Kernel.Now(), most)
 	}
-	if p.loop.Conns() == 0 {
+	if p.loop.Conns() == p.checksUnderWay() {
 		s.checkQuiet(simDrainedFixed) // otherwise the time was over before they were
 	}
 }

@@ -142,15 +142,14 @@ func (s *simulation) enableServer(u *upstream, model *sim.Server) {
 	}
 }
 
-// checksUnderWay is how many connections belong to checks, and what they hold.
-func (p *Proxy) checksUnderWay() (conns, bytes int) {
+// heldByChecks is what the connections of checks hold, in bytes.
+func (p *Proxy) heldByChecks() (bytes int) {
 	for _, u := range p.upstreams {
 		if c := u.checker.conn; c != nil {
-			conns++
 			bytes += c.Held()
 		}
 	}
-	return conns, bytes
+	return bytes
 }
 
 // seenServer is what was known of a server at the end of the turn before.
@@ -219,13 +218,12 @@ func (s *simulation) othersTake() bool {
 // isQuiet reports whether no connection is left but those of checks: links that
 // were left end in their time.
 func (s *simulation) isQuiet() bool {
-	checks, _ := s.proxy.checksUnderWay()
-	return s.proxy.loop.Conns() == checks
+	return s.proxy.loop.Conns() == s.proxy.checksUnderWay()
 }
 
 // allUp reports whether the proxy knows that its servers are well, where it asks.
 func (s *simulation) allUp() bool {
-	if !s.proxy.checks() || s.world.Draining {
+	if !s.proxy.checks() {
 		return true
 	}
 	now, all := s.proxy.loop.Now(), true

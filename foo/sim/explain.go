@@ -87,12 +87,8 @@ func (c *Client) isLate(i int, sent, now int64) bool {
 }
 
 // noServer reports whether it can have seemed in that time that there is no server:
-// each of them had given a reason to be left alone, then or shortly before. A proxy
-// that is being drained does not ask any more whether they are well again.
+// each of them had given a reason to be left alone, then or shortly before.
 func (w *World) noServer(from, until int64) bool {
-	if w.Draining {
-		from = min(from, w.drainAt)
-	}
 	for _, s := range w.Servers {
 		if !s.isDoubtful(from-int64(w.Rules.Memory), until) {
 			return false
