@@ -118,6 +118,10 @@ const (
 	// sessions met alone.
 	ejectShare = 2
 
+	// doubtTime is how long a server that has ended a connection that was in use gets
+	// no sessions that another one would take: a process that dies may accept for some
+	// milliseconds behind its first FIN.
+	doubtTime = 100 * time.Millisecond
 	// dialPauseMin and dialPauseMax are how long a server that refuses is not
 	// dialled, doubling from one to the other.
 	dialPauseMin = 100 * time.Millisecond

@@ -142,14 +142,20 @@ func (s *session) checkLink() error {
 
 // checkUpstreams compares the servers' counts with the sessions.
 func (p *Proxy) checkUpstreams() error {
-	sessions, outstanding := map[*upstream]int32{}, map[*upstream]int32{}
+	sessions, opening, outstanding := map[*upstream]int32{}, map[*upstream]int32{}, map[*upstream]int32{}
 	for _, s := range p.sessions {
 		if u := s.link.upstream; u != nil {
 			sessions[u]++
 			outstanding[u] += s.link.requests.count
+			if s.link.state < linkOpen {
+				opening[u]++
+			}
 		}
 	}
 	for _, u := range p.upstreams {
+		if u.opening != opening[u] {
+			return fmt.Errorf("%d sessions dial server %s, and it says %d", opening[u], u.name, u.opening)
+		}
 		if u.load.sessions != sessions[u] || u.load.outstanding != outstanding[u] {
 			return fmt.Errorf("server %s has %d sessions and %d requests, and says %d and %d", u.name, sessions[u], outstanding[u], u.load.sessions, u.load.outstanding)
 		}

@@ -103,12 +103,16 @@ func (s *session) hasTriedAll() bool {
 func (s *session) join(u *upstream) {
 	s.link.upstream, s.tried = u, 0
 	u.load.sessions++
+	u.opening++
 	u.load.outstanding += s.link.requests.count
 }
 
 func (s *session) leaveUpstream() {
 	u := s.link.upstream
 	u.load.sessions--
+	if s.link.state < linkOpen {
+		u.opening--
+	}
 	u.load.outstanding -= s.link.requests.count
 	s.link.upstream = nil
 	u.left()
@@ -143,6 +147,9 @@ func (s *session) lack(short poller.Errno) {
 	case short != 0:
 		s.proxy.await(s)
 		s.proxy.complainOfShortage(short)
+	case s.proxy.failsOver() && s.proxy.awaitsTrial(s.proxy.loop.Now(), true):
+		s.proxy.await(s)
+		s.awaitPatiently()
 	case !s.proxy.failsOver():
 		s.because(reqlog.ServerUnreachable, 0)
 		s.end()
@@ -173,6 +180,7 @@ type serverSide session
 func (x *serverSide) OnOpen(*poller.Conn) {
 	s := (*session)(x)
 	s.link.state = linkOpen
+	s.link.upstream.opening--
 	s.link.upstream.reached()
 }
 

@@ -61,7 +61,7 @@ var plantedServers = []sim.Planted{
 	sim.Plant("good checks bring nobody back", "proxy/health.go",
 		"	h.bad = 0\n", "	if h.bad = 0; PLANTED {\n		return false\n	}\n"),
 	sim.Plant("more sessions than a server may have", "proxy/upstream.go",
-		"(u.max == 0 || u.load.sessions < u.max)\n}\n\n// offered", "(u.max == 0 || u.load.sessions < u.max || PLANTED)\n}\n\n// offered"),
+		"(u.max == 0 || u.load.sessions < u.max)\n}\n\n// isTried", "(u.max == 0 || u.load.sessions < u.max || PLANTED)\n}\n\n// isTried"),
 	sim.Plant("a backup is used like any other", "proxy/upstreams.go",
 		"return !u.backup && u.takes(now) })", "return (PLANTED || !u.backup) && u.takes(now) })"),
 

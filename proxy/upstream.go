@@ -41,6 +41,7 @@ type upstream struct {
 	drained bool  // the operator wants no sessions there
 	gone    bool  // its name does not mean it any more
 	load    load
+	opening int32 // sessions whose connection does not stand yet
 	health  health
 	checker checker
 
@@ -57,7 +58,18 @@ type upstream struct {
 
 // takes reports whether the server may be given a session now.
 func (u *upstream) takes(now int64) bool {
+	return u.wouldTake(now) && !u.isTried(now)
+}
+
+// wouldTake is the same, whether or not the outcome of a trial is waited for.
+func (u *upstream) wouldTake(now int64) bool {
 	return !u.drained && !u.gone && u.health.available(now, u.proxy.checks()) && (u.max == 0 || u.load.sessions < u.max)
+}
+
+// isTried reports whether one session finds out whether the server is there, for
+// all: a server that died is not dialled by everybody that it has lost.
+func (u *upstream) isTried(now int64) bool {
+	return u.opening > 0 && u.proxy.failsOver() && u.health.isSuspect(now)
 }
 
 // offered counts a request that was given to the server.
@@ -76,6 +88,7 @@ func (u *upstream) replied() {
 
 // reached notes a connection that stands.
 func (u *upstream) reached() {
+	u.proxy.retrySoon()
 	if u.down {
 		u.down = false
 		u.proxy.log.Info("server reachable again", zap.String("server", u.name))
@@ -95,6 +108,7 @@ func (u *upstream) unreachable(why poller.Cause) {
 		u.failures[failureRefused]++
 	}
 	u.health.refused(p.loop.Now(), p.random.Uint64())
+	p.retrySoon()
 	if !u.down {
 		u.down = true
 		reason := why.String()
@@ -111,6 +125,9 @@ func (u *upstream) unreachable(why poller.Cause) {
 func (u *upstream) lost(why failure, owed int) {
 	if owed > 0 || why != failureEnded && why != failureReset {
 		u.failures[why]++
+	}
+	if owed > 0 || why == failureReset {
+		u.health.lostAt = u.proxy.loop.Now()
 	}
 	if owed > 0 {
 		u.lostLinks++

@@ -110,20 +110,28 @@ func (p *Proxy) sweepUpstreams() {
 	})
 }
 
-// choose gives the server that is a session's turn, nil where none takes it.
-// Backups are for the time when nobody else does. Without failover a session must
-// try at least one, whatever is known of it: its client would be refused by it,
-// too.
+// choose gives the server that is a session's turn, nil where none takes it. Those
+// that seem to die are for the time when no other does, backups for when not even
+// they do. Without failover a session must try at least one, whatever is known of
+// it: its client would be refused by it, too.
 func (p *Proxy) choose(s *session) *upstream {
 	now := p.loop.Now()
-	u := p.pick(s, func(u *upstream) bool { return !u.backup && u.takes(now) })
+	u := p.pick(s, func(u *upstream) bool { return !u.backup && u.takes(now) && !u.health.isDoubtful(now) })
 	if u == nil {
+		u = p.pick(s, func(u *upstream) bool { return !u.backup && u.takes(now) })
+	}
+	if u == nil && !p.awaitsTrial(now, false) {
 		u = p.pick(s, func(u *upstream) bool { return u.backup && u.takes(now) })
 	}
 	if u == nil && !p.failsOver() && s.refusals == 0 {
 		u = p.pick(s, func(u *upstream) bool { return !u.drained && !u.gone && (u.max == 0 || u.load.sessions < u.max) })
 	}
 	return u
+}
+
+// awaitsTrial reports whether a server may soon turn out to be there.
+func (p *Proxy) awaitsTrial(now int64, backups bool) bool {
+	return slices.ContainsFunc(p.upstreams, func(u *upstream) bool { return (backups || !u.backup) && u.wouldTake(now) && u.isTried(now) })
 }
 
 func (p *Proxy) pick(s *session, may func(*upstream) bool) *upstream {

@@ -1,0 +1,142 @@
+// trial_test.go: a server that dies is not dialled by everybody that it has lost.
+
+package proxy
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"fooproxy/poller/fake"
+)
+
+// crowd is so many clients, each with a request outstanding, and the servers' ends.
+func (c *cluster) crowd(n int) (clients, links []*fake.Peer) {
+	c.t.Helper()
+	for range n {
+		client, link, _ := c.client()
+		c.says(client, "REQ 1 x\n")
+		c.hears(link, "REQ 1 x\n")
+		clients, links = append(clients, client), append(links, link)
+	}
+	return clients, links
+}
+
+// askAgain has all of them say their second request at one moment.
+func askAgain(clients []*fake.Peer) {
+	for _, client := range clients {
+		client.SendString("REQ 2 x\n")
+	}
+}
+
+// TestOneSessionTriesADeadServerForAll has all clients lose the only server, and
+// then ask again at one moment.
+func TestOneSessionTriesADeadServerForAll(t *testing.T) {
+	const n = 20
+	c := newCluster(t, 1)
+	clients, links := c.crowd(n)
+	c.servers[0].Close()
+	for _, l := range links {
+		l.Close()
+	}
+	c.settle()
+	before := c.kernel.Count(fake.CallConnect)
+	for _, client := range clients {
+		c.hears(client, "NAK 1 upstream lost\n")
+	}
+	askAgain(clients)
+	c.pass(10 * time.Millisecond)
+	for _, client := range clients {
+		c.hears(client, "NAK 2 no server\n")
+	}
+	if dials := c.kernel.Count(fake.CallConnect) - before; dials != 1 {
+		t.Errorf("%d dials", dials)
+	}
+}
+
+// TestWhoWaitsForATrialFollowsIt: the server lives, and only ended its connections.
+func TestWhoWaitsForATrialFollowsIt(t *testing.T) {
+	const n = 20
+	c := newCluster(t, 1)
+	clients, links := c.crowd(n)
+	for _, l := range links {
+		l.Close()
+	}
+	c.settle()
+	for _, client := range clients {
+		c.hears(client, "NAK 1 upstream lost\n")
+	}
+	askAgain(clients)
+	c.pass(time.Duration(n) * 2 * time.Millisecond)
+	for range n {
+		link, _ := c.accepted()
+		c.hears(link, "REQ 1 x\n")
+		c.says(link, "ACK 1 x\n")
+	}
+	for _, client := range clients {
+		c.hears(client, "ACK 2 x\n")
+	}
+}
+
+// TestAServerThatDiesAndStillAcceptsIsPassedOver: its listener may outlive its
+// connections for a moment.
+func TestAServerThatDiesAndStillAcceptsIsPassedOver(t *testing.T) {
+	c := newCluster(t, 3, func(config *Config) { config.Balance = Hash })
+	client, link, first := c.client()
+	for seq := 1; seq < 10; seq++ {
+		c.says(client, fmt.Sprintf("REQ %d x\n", seq))
+		c.takes(link)
+		if seq == 1 {
+			link.Close() // the client is hashed to this server
+			c.settle()
+			c.hears(client, "NAK 1 upstream lost\n")
+			continue
+		}
+		if seq == 2 {
+			var number int
+			if link, number = c.accepted(); number == first {
+				t.Fatal("the next link is to the server that has just lost one")
+			}
+			c.hears(link, "REQ 1 x\n")
+		}
+		c.says(link, fmt.Sprintf("ACK %d x\n", seq-1))
+		c.hears(client, fmt.Sprintf("ACK %d x\n", seq))
+	}
+	c.pass(doubtTime)
+	if _, _, number := c.client(); number != first {
+		t.Error("the server gets no sessions though it has long been well")
+	}
+}
+
+// TestABackupThatDiedIsTriedOnceAsWell, and nobody is told that there is no server
+// before its outcome.
+func TestABackupThatDiedIsTriedOnceAsWell(t *testing.T) {
+	g := &stage{t: t, kernel: fake.New()}
+	dead, backup := g.kernel.Listen(anyLoopback), g.kernel.Listen(anyLoopback)
+	c := &cluster{stage: g, servers: []*fake.Server{backup}}
+	servers := []Server{{Name: "dead", Addrs: addrsOf(dead)}, {Name: "backup", Addrs: addrsOf(backup), Backup: true}}
+	dead.Close()
+	g.openServers(servers, func(config *Config) { config.OnServerClose = Failover })
+	clients, links := c.crowd(5)
+	for _, l := range links {
+		l.Close()
+	}
+	c.settle()
+	before := c.kernel.Count(fake.CallConnect)
+	for _, client := range clients {
+		c.hears(client, "NAK 1 upstream lost\n")
+	}
+	askAgain(clients)
+	c.settle()
+	if dials := c.kernel.Count(fake.CallConnect) - before; dials != 1 {
+		t.Errorf("%d dials", dials)
+	}
+	c.pass(50 * time.Millisecond)
+	for range clients {
+		link, _ := c.accepted()
+		c.says(link, "ACK 1 x\n")
+	}
+	for _, client := range clients {
+		c.hears(client, "ACK 2 x\n")
+	}
+}
