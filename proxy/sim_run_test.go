@@ -39,6 +39,7 @@ type simulation struct {
 	// What was known of the servers when the last turn ended, and room for this one's.
 	seen, next []seenServer
 	operated   bool // on servers, in this turn
+	dialled    int  // connects by the end of the last turn
 	// downSince is since when a server is known to be out.
 	downSince map[*upstream]int64
 }

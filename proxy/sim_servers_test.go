@@ -10,6 +10,7 @@ import (
 
 	"fooproxy/foo/sim"
 	"fooproxy/poller"
+	"fooproxy/poller/fake"
 )
 
 const (
@@ -185,7 +186,7 @@ func (s *simulation) checkServers() {
 		}
 		s.checkServer(u, s.world.Servers[i], s.seen[i], next[i])
 	}
-	s.seen, s.next, s.operated = next, s.seen, false
+	s.seen, s.next, s.operated, s.dialled = next, s.seen, false, s.world.Kernel.Count(fake.CallConnect)
 }
 
 // checkServer looks at what a turn has changed of one server.
@@ -205,10 +206,12 @@ func (s *simulation) checkServer(u *upstream, model *sim.Server, before, now see
 }
 
 // othersTake reports whether a server that is no backup took sessions all through
-// the turn.
+// the turn. One that may have only so many may have been full in the midst of it.
 func (s *simulation) othersTake() bool {
+	dials := int32(s.world.Kernel.Count(fake.CallConnect) - s.dialled)
 	for i, u := range s.proxy.upstreams {
-		if !u.backup && s.seen[i].takes && u.takes(s.proxy.loop.Now()) && !s.world.Misled() {
+		full := u.max > 0 && s.seen[i].sessions+dials >= u.max
+		if !u.backup && s.seen[i].takes && u.takes(s.proxy.loop.Now()) && !full && !s.world.Misled() {
 			return true
 		}
 	}
