@@ -56,7 +56,8 @@ func (c *Client) checkTalking(until int64) {
 		c.heard < c.lines || c.peer.Unread()+c.peer.Unsent() > 0 || c.isMuted() {
 		return
 	}
-	read := max(c.caughtUp, c.peer.AcceptedAt()) // since when nothing keeps it from being read
+	// Since when nothing keeps it from being read; an extra line passes for a reply.
+	read := max(c.caughtUp, c.peer.AcceptedAt(), c.peer.ReadAt())
 	if w.stoodStill(read, until) || w.Chaos.Within(c.since, until, fake.Exhausted) || w.unfair(c.since, until) {
 		return
 	}

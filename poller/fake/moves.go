@@ -10,6 +10,7 @@ import "time"
 type moves struct {
 	active int64         // when a byte last moved; 0: the stream is not the loop's
 	quiet  time.Duration // the longest time without, until then
+	read   int64         // when the loop last read bytes; 0: never
 	full   int64         // since when output waits for room; 0: none does
 	waited time.Duration // the longest such time, until then
 	ended  int64         // when the loop ended its side, or closed; 0: not yet
@@ -51,6 +52,14 @@ func (p *Peer) loops() *moves {
 		return nil
 	}
 	return &p.end.other.moves
+}
+
+// ReadAt is when the loop last read bytes of the peer's; 0 where it has not.
+func (p *Peer) ReadAt() int64 {
+	if m := p.loops(); m != nil {
+		return m.read
+	}
+	return 0
 }
 
 // EndedAt is when the loop ended its side of the connection, by FIN or by closing

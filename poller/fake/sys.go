@@ -236,6 +236,7 @@ func (s *Sys) Read(fd int, p []byte) (int, poller.Errno) {
 	s.judge(c, len(p), n, e)
 	if n > 0 {
 		c.moves.move(s.Now())
+		c.moves.read = s.Now()
 	}
 	if s.kernel.Trace != nil {
 		s.kernel.Trace("read of descriptor %d: %d of at most %d bytes, error %d: %.60q", fd, n, len(p), e, p[:n])
