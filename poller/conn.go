@@ -162,6 +162,7 @@ type Conn struct {
 const (
 	EINTR  = syscall.EINTR
 	eAgain = syscall.EAGAIN
+	ePipe  = syscall.EPIPE
 )
 
 func newConn(l *Loop, fd int, h Handler, config *ConnConfig, s state) (*Conn, Errno) {

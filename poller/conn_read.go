@@ -102,8 +102,14 @@ func (c *Conn) Held() int {
 func (c *Conn) Ended() bool { return c.read == readEnded }
 
 // WasReset reports whether the peer has ended both sides at once, or the network
-// has; a peer that has merely said everything has not.
-func (c *Conn) WasReset() bool { return c.reset }
+// has; a peer that has merely said everything has not. Nor has one that had done so
+// before output reached it, which it then refused: the kernel says EPIPE of that.
+func (c *Conn) WasReset() bool {
+	if c.reset && c.errno == 0 {
+		c.errno = uint16(c.loop.sys.SockErr(int(c.fd))) // the kernel forgets it
+	}
+	return c.reset && Errno(c.errno) != ePipe
+}
 
 // HasUnread reports whether the peer may have sent something that the handler has
 // not seen: nobody is to be called late then.
@@ -164,7 +170,7 @@ func (c *Conn) readOnce(most int) int {
 		c.canRead = false
 		return 0
 	case e != 0:
-		c.reset = true
+		c.reset, c.errno = true, uint16(e)
 		c.finishReading(readEnded)
 		c.fail(e)
 		return 0

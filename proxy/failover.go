@@ -14,6 +14,7 @@ package proxy
 
 import (
 	"bytes"
+	"syscall"
 
 	"fooproxy/poller"
 	"fooproxy/proxy/reqlog"
@@ -55,8 +56,11 @@ func (s *session) relayRest(why failure, rest []byte) {
 // would end.
 func (s *session) serverLost(why poller.Cause) {
 	reason := failureReset
-	if why.Kind == poller.CauseWriteTimeout {
+	switch {
+	case why.Kind == poller.CauseWriteTimeout:
 		reason = failureWriteTimeout
+	case why.Errno == syscall.EPIPE:
+		reason = failureEnded // before our output reached it
 	}
 	if !s.relays() {
 		s.lose(reason)

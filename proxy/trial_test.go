@@ -1,9 +1,11 @@
-// trial_test.go: a server that dies is not dialled by everybody that it has lost.
+// trial_test.go: what it costs that a server dies, or seems to: one dial for all, and no
+// blame for a close that a request met.
 
 package proxy
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,5 +140,34 @@ func TestABackupThatDiedIsTriedOnceAsWell(t *testing.T) {
 	}
 	for _, client := range clients {
 		c.hears(client, "ACK 2 x\n")
+	}
+}
+
+// TestACloseThatARequestMeetsIsNoReset: the server closed an idle link, and its
+// kernel refuses what was on its way. A server that resets is ejected.
+func TestACloseThatARequestMeetsIsNoReset(t *testing.T) {
+	for name, x := range map[string]struct {
+		end   func(link *fake.Peer)
+		reply string
+		state string
+	}{
+		"closed": {func(link *fake.Peer) { link.Close() }, "NAK 1 upstream lost\n", "up"},
+		"reset":  {func(link *fake.Peer) { link.Reset() }, "", "ejected"}, // the request has not left
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, 2)
+			client, link, number := c.client()
+			c.kernel.Trace = func(call string, _ ...any) {
+				if strings.HasPrefix(call, "read of") { // and the write comes next
+					c.kernel.Trace = nil
+					x.end(link)
+				}
+			}
+			c.says(client, "REQ 1 x\n")
+			c.hears(client, x.reply)
+			if got := c.state(number); got != x.state {
+				t.Errorf("the server is %s, not %s", got, x.state)
+			}
+		})
 	}
 }
