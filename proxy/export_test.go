@@ -31,12 +31,12 @@ func (p *Proxy) checkInvariants() error {
 		}
 	}
 	for _, s := range p.starved {
-		if !s.starved || s.state > sessionFinishing || !slices.Contains(p.sessions, s) {
+		if s.starved && (s.state > sessionFinishing || !slices.Contains(p.sessions, s)) {
 			return fmt.Errorf("session %d is on the list of the starved in state %d, starved %v", s.id, s.state, s.starved)
 		}
 	}
 	for _, s := range p.waiting {
-		if !s.waits || s.link.conn != nil || s.state > sessionFinishing || !slices.Contains(p.sessions, s) {
+		if s.waits && (s.link.conn != nil || s.state > sessionFinishing || !slices.Contains(p.sessions, s)) {
 			return fmt.Errorf("session %d is on the list of those that wait in state %d, waits %v", s.id, s.state, s.waits)
 		}
 	}
@@ -59,8 +59,8 @@ func (p *Proxy) checkInvariants() error {
 }
 
 func (s *session) checkInvariants() error {
-	if s.starved != slices.Contains(s.proxy.starved, s) || s.waits != slices.Contains(s.proxy.waiting, s) {
-		return fmt.Errorf("starved is %v and waits %v, the lists say otherwise", s.starved, s.waits)
+	if s.starved && !slices.Contains(s.proxy.starved, s) || s.waits && !slices.Contains(s.proxy.waiting, s) {
+		return fmt.Errorf("starved is %v and waits %v, and the lists do not have it", s.starved, s.waits)
 	}
 	owed, lines := int32(0), 0
 	err := s.proxy.records.walk(&s.requests, clientOrder, func(r *record) error {

@@ -3,11 +3,7 @@
 
 package proxy
 
-import (
-	"slices"
-
-	"fooproxy/poller"
-)
+import "fooproxy/poller"
 
 // starves decides whether a client is not read for the sake of the others: the
 // limit is reached and the client holds at least its share of it.
@@ -76,21 +72,12 @@ func (p *Proxy) feed(now int64) {
 func (p *Proxy) resumeStarved() {
 	for i, s := range p.starved {
 		p.starved[i] = nil
-		s.starved = false
-		s.client.Resume()
+		if s.starved {
+			s.starved = false
+			s.client.Resume()
+		}
 	}
 	p.starved = p.starved[:0]
-}
-
-// forgetStarved takes a session off the list whose client is not read any more.
-func (p *Proxy) forgetStarved(s *session) {
-	if p.favoured == s {
-		p.favoured = nil
-	}
-	if s.starved {
-		s.starved = false
-		p.starved = slices.DeleteFunc(p.starved, func(x *session) bool { return x == s })
-	}
 }
 
 // readRoom is how much may be read on top of what is kept, for output with the

@@ -63,7 +63,7 @@ var plantedServers = []sim.Planted{
 	sim.Plant("more sessions than a server may have", "proxy/upstream.go",
 		"(u.max == 0 || u.load.sessions < u.max)\n}\n\n// isTried", "(u.max == 0 || u.load.sessions < u.max || PLANTED)\n}\n\n// isTried"),
 	sim.Plant("a backup is used like any other", "proxy/upstreams.go",
-		"return !u.backup && u.takes(now) })", "return (PLANTED || !u.backup) && u.takes(now) })"),
+		"return !u.backup && u.takes(now) && !", "return (PLANTED || !u.backup) && u.takes(now) && !"),
 
 	// Leaving.
 	sim.Plant("sessions stay at a server that is drained", "proxy/upstreams.go",

@@ -189,8 +189,7 @@ func (s *session) OnClose(_ *poller.Conn, why poller.Cause) {
 		ce.Write(zap.Stringer("client", s.peer), zap.Uint32("session", s.id), zap.Stringer("why", why))
 	}
 	s.enter(sessionOver)
-	p.forgetStarved(s)
-	p.forgetWaiting(s)
+	p.forgetPatience(s)
 	s.becauseOf(why)
 	s.detach()
 	s.logClose()
@@ -243,8 +242,7 @@ func (s *session) end() {
 		return
 	}
 	s.enter(sessionEnding)
-	s.proxy.forgetStarved(s)
-	s.proxy.forgetWaiting(s)
+	s.proxy.forgetPatience(s)
 	s.client.Close()
 	s.detach()
 	if s.link.conn != nil {

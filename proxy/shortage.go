@@ -68,7 +68,7 @@ func (p *Proxy) retryWaiting() {
 		s := waiting[tried]
 		waiting[tried] = nil
 		if !s.waits {
-			continue // what became of those before it has ended it
+			continue // it has ended
 		}
 		s.waits = false
 		if s.connect() {
@@ -85,10 +85,13 @@ func (p *Proxy) retryWaiting() {
 	}
 }
 
-func (p *Proxy) forgetWaiting(s *session) {
-	if s.waits {
-		s.waits = false
-		p.waiting = slices.DeleteFunc(p.waiting, func(x *session) bool { return x == s })
+// forgetPatience is for a session that ends. It stays on the lists of those that wait
+// until they are looked at the next time, and is passed over then: to search for it
+// would cost a crowd that ends at once the square of its number.
+func (p *Proxy) forgetPatience(s *session) {
+	s.starved, s.waits = false, false
+	if p.favoured == s {
+		p.favoured = nil
 	}
 }
 
