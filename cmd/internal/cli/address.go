@@ -122,7 +122,7 @@ func splitAddress(s string) (host, port string, err error) {
 			return "", "", fmt.Errorf("%s is not an address; write [v6]:port", quote(s))
 		}
 		if after == "" || after == ":" {
-			return "", "", fmt.Errorf("%s has no port; write %s]:PORT", quote(s), clean(inside))
+			return "", "", fmt.Errorf("%s has no port; write %s]:PORT", quote(s), clean(shorten(inside)))
 		}
 		if after[0] != ':' {
 			return "", "", fmt.Errorf("%s is not an address; write [v6]:port", quote(s))

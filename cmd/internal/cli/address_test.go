@@ -119,6 +119,9 @@ func TestWrongAddressesSayWhy(t *testing.T) {
 			t.Errorf("ParseConnect(%q) gives %+v beside its error", text, a)
 		}
 	}
+	if _, err := ParseConnect("[" + strings.Repeat(long, 100) + "]"); err == nil || len(err.Error()) > 1000 {
+		t.Errorf("an error of unbounded length: %d bytes", len(err.Error()))
+	}
 	if _, err := ParseListen("99999"); err == nil || err.Error() != "port 99999 is not between 0 and 65535" {
 		t.Errorf("ParseListen(99999) = %v", err)
 	}
