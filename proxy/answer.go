@@ -4,6 +4,7 @@
 package proxy
 
 import (
+	"fooproxy/foo"
 	"fooproxy/proxy/reqlog"
 	"fooproxy/stats"
 )
@@ -12,7 +13,7 @@ import (
 func (s *session) refuse(seq uint64, n nak) recordID {
 	p := s.proxy
 	id := p.records.take()
-	*p.records.at(id) = record{seq: seq, arrived: p.loop.Now(), session: s.id, state: recordAnswered, nak: n}
+	*p.records.at(id) = record{seq: seq, arrived: p.loop.Now(), session: s.mark(), state: recordAnswered, nak: n}
 	p.records.push(&s.requests, clientOrder, id)
 	return id
 }
@@ -38,6 +39,10 @@ func (s *session) answerHere() {
 func (s *session) answerFirst() {
 	p, id := s.proxy, s.requests.head
 	r := p.records.at(id)
+	if r.nak == ackEndWord {
+		s.sayFarewell(id)
+		return
+	}
 	var space [nakBytesMax]byte
 	line := appendNak(space[:0], r.seq, r.nak)
 	s.toClient(line)
@@ -62,4 +67,21 @@ func (s *session) answerFirst() {
 		s.because(reqlog.LineTooLong, 0)
 		s.end()
 	}
+}
+
+// sayFarewell answers an end word in a server's place, and closes its client.
+func (s *session) sayFarewell(id recordID) {
+	p := s.proxy
+	r := p.records.at(id)
+	var space [nakBytesMax]byte
+	line := foo.AppendMessage(space[:0], foo.ACK, r.seq, nil)
+	s.toClient(line)
+	p.stats.Add(stats.MsgAck, 1)
+	p.stats.Add(stats.Answered, 1)
+	p.stats.Latency(p.loop.Now() - r.arrived)
+	s.logAnswered(id, foo.ACK, len(line))
+	p.records.remove(&s.requests, clientOrder, id)
+	p.records.put(id)
+	s.because(reqlog.ClientEnded, 0)
+	s.end()
 }

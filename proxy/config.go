@@ -177,6 +177,34 @@ const (
 	creditMax = 1 << 30
 )
 
+// How links are shared.
+const (
+	// muxCredits is how many requests may be outstanding on one link: enough to hide
+	// 10 ms of distance at 100,000 requests a second.
+	muxCredits = 1024
+	// muxUnwantedMax bounds those of a link, among them, for which nobody waits any
+	// more. Where there are more, and time is over for another one, the link is given
+	// up: half of it is of use to nobody.
+	muxUnwantedMax = muxCredits / 2
+	// muxWindowMin is the least number of requests that a link has places for, and
+	// muxWindowMax how far apart the oldest that is owed and the newest may be: 256 KiB
+	// of places.
+	muxWindowMin = 64
+	muxWindowMax = 1 << 16
+	// muxQuantumBytes is what one client among several may send in a turn, in bytes,
+	// and muxAloneBytes the same for one who is alone: as much as can be read.
+	muxQuantumBytes = 4 << 10
+	muxAloneBytes   = 1 << 30
+	// muxShareMin is how many requests each client may have outstanding, however many
+	// clients there are: less than that would cost a turn for every few lines.
+	muxShareMin = 8
+	// muxPeriod is for how long a client counts that has asked for something.
+	muxPeriod = 10 * time.Millisecond
+	// muxUnreadMax is for how long a request is not called late because its link was
+	// not read to its end: replies to all that may be outstanding are read by then.
+	muxUnreadMax = 100 * time.Millisecond
+)
+
 // Config is what a proxy is made with. It is not changed afterwards.
 type Config struct {
 	// Strict answers lines that are not requests here instead of forwarding
@@ -205,6 +233,9 @@ type Config struct {
 	BusyPoll time.Duration
 	// Drain is how long outstanding requests have after Drain.
 	Drain time.Duration
+	// Mux is how many connections to each server all clients share; 0: each client has
+	// one of its own. It is strict and fails over, whatever those fields say.
+	Mux int
 	// OnServerClose says what becomes of the clients of a server that ends.
 	OnServerClose ServerClose
 	// EndWords are the Data of requests, in any case, behind whose reply the
@@ -278,6 +309,10 @@ func (c *Config) check() error {
 		return errors.New("the number of clients of one address must be positive")
 	case c.SendProxy < 0 || c.SendProxy > 2:
 		return fmt.Errorf("there is no version %d of the PROXY header", c.SendProxy)
+	case c.Mux < 0:
+		return errors.New("the number of shared connections must be positive")
+	case c.Mux > 0 && c.SendProxy > 0:
+		return errors.New("a shared connection to a server has no one client of which a PROXY header could tell")
 	}
 	return errors.Join(checkSide("client", &c.Client), checkSide("server", &c.Server))
 }
@@ -303,6 +338,9 @@ func (c *Config) maxConns(descriptors, servers int) int {
 		descriptors -= servers // each may be checked at any moment
 	}
 	most := max(1, (descriptors-descriptorsKept)/descriptorsPerSession)
+	if c.Mux > 0 {
+		most = max(1, descriptors-descriptorsKept-c.Mux*servers)
+	}
 	if c.MaxConns > 0 {
 		return min(c.MaxConns, most)
 	}

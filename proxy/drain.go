@@ -61,6 +61,9 @@ func (p *Proxy) postponeDrain(ns int64) {
 // endDrain stops the loop when nobody is left, or when the time is over. Checks go
 // on until then, for those who wait for a server, and nobody waits for a check.
 func (p *Proxy) endDrain() {
+	if p.drain.begun && p.mux != nil {
+		p.mux.endWithLast()
+	}
 	if p.drain.begun && p.listenersClosed() && p.loop.Conns() == p.checksUnderWay() {
 		p.loop.Stop()
 	}

@@ -92,10 +92,16 @@ func (s *session) detach() {
 		p.records.remove(&s.requests, clientOrder, id)
 		switch {
 		case r.isSent() || r.state == recordExpired:
-			r.state = recordAbandoned // its link's queue has it
+			if p.mux != nil && r.isSent() {
+				p.mux.linkOf(r).disappoint()
+			}
+			r.state = recordAbandoned // its link has it
 		default:
 			p.records.put(id)
 		}
+	}
+	if p.mux != nil {
+		p.mux.leave(s)
 	}
 	s.forgetLink()
 	s.less()

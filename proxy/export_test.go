@@ -30,6 +30,13 @@ func (p *Proxy) checkInvariants() error {
 			open++
 		}
 	}
+	if p.mux != nil {
+		n, err := p.mux.checkInvariants()
+		if err != nil {
+			return err
+		}
+		live += n
+	}
 	for _, s := range p.starved {
 		if s.starved && (s.state > sessionFinishing || !slices.Contains(p.sessions, s)) {
 			return fmt.Errorf("session %d is on the list of the starved in state %d, starved %v", s.id, s.state, s.starved)
@@ -65,7 +72,7 @@ func (s *session) checkInvariants() error {
 	owed, lines := int32(0), 0
 	err := s.proxy.records.walk(&s.requests, clientOrder, func(r *record) error {
 		switch {
-		case r.session != s.id:
+		case r.session != s.mark():
 			return fmt.Errorf("holds a request of session %d", r.session)
 		case r.isSent():
 			owed++
@@ -151,6 +158,9 @@ func (p *Proxy) checkUpstreams() error {
 				opening[u]++
 			}
 		}
+	}
+	if p.mux != nil {
+		p.mux.countLoads(sessions, outstanding)
 	}
 	for _, u := range p.upstreams {
 		if u.opening != opening[u] {
@@ -241,6 +251,9 @@ func (p *Proxy) checkCounters(open int) error {
 // checkRest is for a loop that has nothing to do: who is not read then must have
 // a reason that will pass, and output that waits waits for the kernel.
 func (p *Proxy) checkRest() error {
+	if p.mux != nil {
+		return p.mux.checkRest()
+	}
 	for _, s := range p.sessions {
 		if s.state > sessionFinishing || s.link.conn == nil || s.link.state == linkLeaving {
 			continue

@@ -122,6 +122,9 @@ func (s *session) leaveUpstream() {
 // cannot have one now it reports false: it waits, its requests were answered
 // here, or it has ended.
 func (s *session) connect() bool {
+	if s.proxy.mux != nil {
+		return s.connectShared()
+	}
 	s.refusals = 0
 	conn, short := s.dial()
 	if conn == nil {

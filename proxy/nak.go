@@ -50,6 +50,10 @@ var (
 	nakTimeout      = nakOf(errTimeout)      // its reply has not come in time
 )
 
+// ackEndWord is no reason to refuse: such a request is answered ACK, and its client is
+// closed.
+const ackEndWord nak = 255
+
 // nakOf is the reason that tells of err.
 func nakOf(err error) nak {
 	for i, reason := range reasons {

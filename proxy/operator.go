@@ -63,6 +63,7 @@ func (p *Proxy) enableUpstream(u *upstream) {
 		p.loop.Disarm(&u.deadline)
 	}
 	p.log.Info("server enabled", zap.String("server", u.name))
+	p.rejoin(u)
 	p.retryWaiting()
 	p.beginRebalance()
 }
@@ -75,6 +76,10 @@ type serverDeadline upstream
 func (d *serverDeadline) Expire(int64) {
 	u := (*upstream)(d)
 	p := u.proxy
+	if u.bundle != nil {
+		u.bundle.giveUp()
+		return
+	}
 	for _, s := range slices.Clone(p.sessions) {
 		if s.link.upstream != u || s.state > sessionFinishing {
 			continue

@@ -103,6 +103,11 @@ func (s *session) expire(now int64) (next int64, expired int) {
 			r.state, r.nak = recordAnswered, why
 			s.begun = true
 			s.dropFirstQueued()
+		case p.mux != nil && p.mux.linkOf(r).mayHaveReplied(due):
+			next = min(next, now+int64(expireInterval))
+		case p.mux != nil:
+			p.mux.linkOf(r).expire(r.nak == 0 && r.arrived >= p.stoodUntil)
+			r.state, r.nak = recordExpired, why
 		case unread && conn.Paused():
 			next = min(next, now+int64(expireRetry))
 		case unread:

@@ -51,6 +51,7 @@ type Proxy struct {
 	starved       []*session // not read for want of memory
 	favoured      *session   // read nevertheless
 	favouredUntil int64
+	mux           *mux         // nil where each client has a link of its own
 	waiting       []*session   // for a server, or for a descriptor
 	shortage      poller.Timer // when they ask again
 	complain      int64        // no complaint about descriptors before
@@ -79,6 +80,9 @@ func New(sys poller.Sys, servers []Server, config Config) (*Proxy, error) {
 	if err := errors.Join(config.check(), checkServers(servers)); err != nil {
 		return nil, err
 	}
+	if config.Mux > 0 {
+		config.Strict, config.OnServerClose = true, Failover
+	}
 	loop, err := poller.NewLoop(sys)
 	if err != nil {
 		return nil, err
@@ -105,6 +109,9 @@ func New(sys poller.Sys, servers []Server, config Config) (*Proxy, error) {
 	loop.OnStall(p.stood)
 	loop.SetBusyPoll(config.BusyPoll)
 	loop.Arm(&p.trimmer, (*recordTrimmer)(p), loop.Now()+int64(trimInterval))
+	if config.Mux > 0 {
+		p.mux = newMux(p)
+	}
 	p.addServers()
 	return p, nil
 }
@@ -138,7 +145,7 @@ func (p *Proxy) Run() error {
 			go p.watchName(ctx, i)
 		}
 	}
-	p.log.Info("forwarding", zap.Strings("servers", names), zap.Int("connections_max", p.maxConns), zap.Bool("strict", p.config.Strict), zap.Bool("failover", p.failsOver()))
+	p.log.Info("forwarding", zap.Strings("servers", names), zap.Int("connections_max", p.maxConns), zap.Bool("strict", p.config.Strict), zap.Bool("failover", p.failsOver()), zap.Int("mux", p.config.Mux))
 	p.loop.Run()
 	p.shut()
 	return nil
@@ -180,6 +187,9 @@ func (p *Proxy) endTurn(now int64) {
 		p.stale = stale
 	}
 	p.feed(now)
+	if p.mux != nil {
+		p.mux.endTurn(now)
+	}
 	if p.sweep {
 		p.sweepUpstreams()
 	}
@@ -220,7 +230,11 @@ func (p *Proxy) begin(s *session, c *poller.Conn) {
 		ce.Write(zap.Stringer("client", s.peer), zap.Uint32("session", s.id))
 	}
 	p.pauseWhenFull()
-	s.connect()
+	if p.mux != nil {
+		p.mux.enter()
+	} else {
+		s.connect()
+	}
 	s.logConnect()
 	if p.drain.begun {
 		s.drain()
@@ -240,6 +254,9 @@ func (p *Proxy) freeSession(s *session) {
 	p.sessions[s.place].place = s.place
 	p.sessions[last] = nil
 	p.sessions = p.sessions[:last]
+	if p.mux != nil {
+		p.mux.forget(s.place)
+	}
 	p.resumeWhenFree()
 }
 

@@ -79,6 +79,10 @@ func (s *session) queueLines(run []byte, maxLines int) (taken, lines int) {
 			s.block()
 			break
 		}
+		if err == nil && p.mux != nil && p.isEndWord(m.Data) {
+			s.bidFarewell(m, n)
+			return taken + n, lines + 1
+		}
 		if err != nil {
 			p.stats.Add(stats.LinesInvalid, 1)
 			s.refuse(0, nakOf(err))
@@ -177,6 +181,9 @@ func (s *session) refuseLines(run []byte, maxLines int) (taken, lines int) {
 		taken += n
 		lines++
 		switch {
+		case err == nil && p.mux != nil && p.isEndWord(m.Data):
+			s.bidFarewell(m, n)
+			return taken, lines
 		case err != nil && !p.config.Strict:
 			p.stats.Add(stats.LinesInvalid, 1)
 			s.answerHere()

@@ -5,7 +5,7 @@ package proxy
 
 // beginRebalance has sessions move to servers that have too few, a few at a time.
 func (p *Proxy) beginRebalance() {
-	if p.config.Rebalance && p.failsOver() && !p.rebalancer.Armed() {
+	if p.config.Rebalance && p.failsOver() && p.mux == nil && !p.rebalancer.Armed() {
 		p.loop.Arm(&p.rebalancer, (*rebalancer)(p), p.loop.Now()+int64(rebalanceInterval))
 	}
 }

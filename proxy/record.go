@@ -49,9 +49,9 @@ type record struct {
 	linkSeq    uint64   // as the link numbers it
 	arrived    int64    // loop time, ns
 	end        uint64   // of its line, as a place in the link's output stream
-	session    uint32   // whose request it is
+	session    uint32   // whose request it is, as that session's mark says
 	nextClient recordID // behind it in its session's queue
-	nextLink   recordID // behind it in its link's queue
+	nextLink   recordID // behind it in its link's queue; where links are shared, the number of its link
 	length     uint16   // of its line as the link has it, LF included, in bytes; longLength at most
 	state      recordState
 	nak        nak // what to answer, where it is answered here; of one that is sent: not 0 where it had waited here
@@ -202,13 +202,13 @@ func (t *records) push(q *queue, o order, id recordID) {
 	q.count++
 }
 
-// remove takes a record off a queue, wherever it stands. It reports whether the
-// record stood at the head. Replies mostly come in order, so the search mostly
-// ends at once.
-func (t *records) remove(q *queue, o order, id recordID) (first bool) {
+// remove takes a record off a queue, wherever it stands, and gives how many stood
+// before it. Replies mostly come in order, so the search mostly ends at once.
+func (t *records) remove(q *queue, o order, id recordID) (passed int) {
 	before := recordID(0)
 	for at := q.head; at != id; at = *t.at(at).next(o) {
 		before = at
+		passed++
 	}
 	after := *t.at(id).next(o)
 	if before == 0 {
@@ -221,7 +221,7 @@ func (t *records) remove(q *queue, o order, id recordID) (first bool) {
 	}
 	*t.at(id).next(o) = 0
 	q.count--
-	return before == 0
+	return passed
 }
 
 // find is the oldest record of a link's queue with the given Seq, 0 where there

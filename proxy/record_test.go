@@ -90,7 +90,7 @@ func runRecords(random *rand.Rand, steps int) error {
 				id = w.client[random.IntN(len(w.client))]
 			}
 			sent, first := slices.Contains(w.link, id), w.drop(id)
-			if sent && table.remove(&links[i], linkOrder, id) != first {
+			if sent && (table.remove(&links[i], linkOrder, id) == 0) != first {
 				return fmt.Errorf("record %d is first: %v", id, !first)
 			}
 			table.remove(&clients[i], clientOrder, id)

@@ -102,7 +102,7 @@ func (s *session) takeReply(line []byte) verdict {
 		return v
 	}
 	r := p.records.at(id)
-	first := p.records.remove(&s.link.requests, linkOrder, id)
+	older := p.records.remove(&s.link.requests, linkOrder, id)
 	s.link.upstream.replied()
 	if !r.isSent() {
 		s.takeLate(id)
@@ -113,7 +113,7 @@ func (s *session) takeReply(line []byte) verdict {
 	p.stats.Add(stats.Answered, 1)
 	p.stats.Latency(p.loop.Now() - r.arrived)
 	s.logAnswered(id, m.Type, len(line)+1)
-	if !first {
+	if older > 0 {
 		p.stats.Add(stats.OutOfOrder, 1)
 	}
 	v.seq, s.link.farewell = r.seq, r.state == recordSentLast

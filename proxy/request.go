@@ -153,7 +153,7 @@ func (s *session) meet(m foo.Message, n int) (ok bool) {
 func (s *session) enrol(m foo.Message, n int, state recordState) recordID {
 	p := s.proxy
 	id := p.records.take()
-	*p.records.at(id) = record{seq: m.Seq, arrived: p.loop.Now(), session: s.id, state: state, length: uint16(min(n, longLength))}
+	*p.records.at(id) = record{seq: m.Seq, arrived: p.loop.Now(), session: s.mark(), state: state, length: uint16(min(n, longLength))}
 	p.records.push(&s.requests, clientOrder, id)
 	s.noteLength(id, n)
 	if p.config.RequestTimeout > 0 && (s.extra == nil || !s.extra.timer.Armed()) {

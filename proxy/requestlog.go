@@ -53,12 +53,23 @@ func (s *session) logged() *logged {
 // logServer notes which address is tried now.
 func (s *session) logServer(addr poller.Addr) {
 	g := s.logged()
-	switch {
-	case g == nil:
-	case addr.IsUnix():
-		g.peers.Server = reqlog.UnixServer(s.link.upstream.server)
-	default:
-		g.peers.Server = reqlog.IPEndpoint(addr.TCP())
+	if g != nil {
+		g.peers.Server = s.link.upstream.endpoint(addr)
+	}
+}
+
+// endpoint is one of the server's addresses as the log knows it.
+func (u *upstream) endpoint(addr poller.Addr) reqlog.Endpoint {
+	if addr.IsUnix() {
+		return reqlog.UnixServer(u.server)
+	}
+	return reqlog.IPEndpoint(addr.TCP())
+}
+
+// logShared notes that a request was with a server of a shared link.
+func (s *session) logShared(l *muxLink) {
+	if g := s.logged(); g != nil {
+		g.peers.Server = l.endpoint
 	}
 }
 

@@ -69,6 +69,7 @@ const (
 	wayForward way = iota // to the link
 	wayChoose             // there is no link: the line looks for a server first
 	wayQueue              // kept until there is a link that takes it
+	wayShared             // to any of the links that all share
 	wayRefuse             // answered NAK: no server takes it
 	wayNowhere            // the session ends
 )
@@ -79,6 +80,10 @@ func (s *session) way() way {
 		return wayNowhere
 	case s.waits, s.link.state == linkLeaving:
 		return wayQueue
+	case s.proxy.mux != nil && s.queuedBytes() > 0:
+		return wayQueue
+	case s.proxy.mux != nil:
+		return wayShared
 	case s.link.state == linkNone:
 		return wayChoose
 	}
@@ -109,6 +114,8 @@ func (s *session) ReadRoom(c *poller.Conn) int {
 		return min(readRoom(s.link.conn, c.Kept(), s.proxy.config.Server.HighMark), clientReadBytes)
 	case wayQueue:
 		return min(s.queueRoom(c.Kept()), clientReadBytes)
+	case wayShared:
+		return min(s.client.RoomOrWake(c.Kept()), clientReadBytes) // who takes no replies gets no more
 	case wayChoose:
 		return clientReadBytes
 	}
@@ -127,6 +134,8 @@ func (s *session) OnLines(_ *poller.Conn, run []byte, maxLines int) (taken, line
 	switch way {
 	case wayForward:
 		taken, lines = s.offer(run, maxLines)
+	case wayShared:
+		taken, lines = s.offerShared(run, maxLines)
 	case wayQueue:
 		taken, lines = s.queueLines(run, maxLines)
 	case wayRefuse:
@@ -175,8 +184,12 @@ func (s *session) OnEnd(c *poller.Conn, fragment []byte) {
 func (s *session) OnRoom(*poller.Conn) {
 	s.answerHere()
 	s.answered()
-	if s.link.conn != nil && s.state <= sessionFinishing {
+	switch {
+	case s.state > sessionFinishing:
+	case s.link.conn != nil:
 		s.link.conn.Resume()
+	case s.proxy.mux != nil:
+		s.client.Resume()
 	}
 }
 

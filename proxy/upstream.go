@@ -24,10 +24,13 @@ const (
 	failureRequestTimeout                // it does not reply in time
 	failureUnanswered                    // it owes too many replies that nobody waits for any more
 	failureCheck                         // it fails a check
+	failureStray                         // it replies to no request, where links are shared
+	failureNakZero                       // it calls a request bad, where links are shared
+	failureInvalid                       // it says what is no reply, where links are shared
 	numFailures
 )
 
-var failureNames = [numFailures]string{"refused", "connect_timeout", "reset", "ended", "line_too_long", "write_timeout", "request_timeout", "unanswered", "check"}
+var failureNames = [numFailures]string{"refused", "connect_timeout", "reset", "ended", "line_too_long", "write_timeout", "request_timeout", "unanswered", "check", "stray", "nak_zero", "invalid"}
 
 // upstream is one server. It belongs to the loop.
 type upstream struct {
@@ -53,6 +56,7 @@ type upstream struct {
 	lostLinks    int          // connections that it ended with replies owed
 	lostRequests int
 	down         bool         // it was not reachable the last time, and that was logged
+	bundle       *bundle      // its links, where clients share them
 	deadline     poller.Timer // when a drain ends for the sessions that stay
 }
 

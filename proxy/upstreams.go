@@ -74,6 +74,10 @@ func (p *Proxy) addUpstream(server int, name string, addrs []poller.Addr) {
 	u := &upstream{proxy: p, name: name, addrs: addrs, server: server, max: int32(s.MaxSessions), backup: s.Backup}
 	u.load = load{weight: int32(max(s.Weight, 1)), key: hashOf(name)}
 	p.upstreams = append(p.upstreams, u)
+	if p.mux != nil {
+		u.bundle = p.mux.bundle(u)
+		u.bundle.dialMissing()
+	}
 	u.startChecks()
 }
 
@@ -91,6 +95,7 @@ func (p *Proxy) restoreUpstream(u *upstream) {
 	if u.gone {
 		u.gone = false
 		u.startChecks()
+		p.rejoin(u)
 		if !u.drained {
 			p.loop.Disarm(&u.deadline)
 		}
@@ -106,6 +111,9 @@ func (p *Proxy) sweepUpstreams() {
 		}
 		p.loop.Disarm(&u.report)
 		p.loop.Disarm(&u.deadline)
+		if u.bundle != nil {
+			u.bundle.forget()
+		}
 		return true
 	})
 }
@@ -211,13 +219,25 @@ func (p *Proxy) serverDown(u *upstream, why string) {
 // serverUp has those go on who wait for a server.
 func (p *Proxy) serverUp(u *upstream) {
 	p.log.Info("server healthy again", zap.String("server", u.name))
+	p.rejoin(u)
 	p.retryWaiting()
 	p.beginRebalance()
 }
 
-// leaveAll has all sessions of a server leave it.
+// rejoin has shared links of a server taken into use again.
+func (p *Proxy) rejoin(u *upstream) {
+	if u.bundle != nil {
+		u.bundle.rejoin()
+	}
+}
+
+// leaveAll has all sessions of a server leave it, or the links that they share.
 func (p *Proxy) leaveAll(u *upstream) {
-	if !p.failsOver() {
+	switch {
+	case u.bundle != nil:
+		u.bundle.leave()
+		return
+	case !p.failsOver():
 		return
 	}
 	for _, s := range slices.Clone(p.sessions) {

@@ -40,6 +40,9 @@ const (
 	// backlogHigh bounds -backlog; the kernel cuts it to somaxconn anyway.
 	backlogHigh = 1 << 16
 
+	// muxHigh bounds -mux: with so many connections there is nothing left that sharing
+	// them saves.
+	muxHigh = 64
 	// checkLow bounds -check-interval: more often is a load of its own.
 	checkLow = 10 * time.Millisecond
 

@@ -71,6 +71,9 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o *options, code int
 	if slices.ContainsFunc(o.servers.words(), func(w string) bool { return len(w) > proxy.EndWordBytesMax }) {
 		return nil, f.Refuse("end-words", fmt.Sprintf("a word has more than %d bytes", proxy.EndWordBytesMax)), true
 	}
+	if why := o.cannotMux(); why != "" {
+		return nil, f.Refuse("mux", why), true
+	}
 	o.apply()
 	o.applyServers(f)
 	return o, 0, false
@@ -89,7 +92,7 @@ func (o *options) declare(f *cli.Flags) {
 	f.Size(&o.maxLine, "max-line", "Close a connection whose line is longer than this `SIZE`, LF counted; a client gets a NAK first.", lineBytesLow, lineBytesHigh)
 	o.declareServers(f)
 	f.Group("Limits")
-	f.Int(&c.MaxConns, "max-conns", "Serve `N` clients at once and let the others wait; 0 is half of the descriptor limit less 32.", 0, connsHigh)
+	f.Int(&c.MaxConns, "max-conns", "Serve `N` clients at once and let the others wait; 0 is half of the descriptor limit less 32, and with -mux nearly all of it.", 0, connsHigh)
 	f.ZeroIs("default: from the descriptor limit")
 	f.Int(&c.MaxConnsPerIP, "max-conns-per-ip", "Serve `N` clients of one address at once and close one more at once; clients of unix sockets are not counted.", 0, connsHigh)
 	f.ZeroIs("default off")

@@ -36,6 +36,8 @@ func (o *options) declareServers(f *cli.Flags) {
 	c, s := &o.config, &o.servers
 	f.Group("Servers")
 	f.Choice(&s.balance, "balance", "How a session gets its server: by turns, where there are the fewest sessions, where fewer requests wait of two drawn, or by the client's address.", proxy.BalanceWords()...)
+	f.Int(&c.Mux, "mux", "Let all clients share `N` connections to each server, instead of one for each client. Each request goes to its own server by -balance; only requests are forwarded, as with -strict; the death of a server ends no client.", 0, muxHigh)
+	f.ZeroIs("default off")
 	f.Choice(&s.onClose, "on-server-close", "Close the client with its server, or keep it: what is outstanding is answered NAK, all else goes to another server (default failover with several servers, relay with one).", closeRelay, closeFailover)
 	f.String(&s.endWords, "end-words", "With failover, close the client nevertheless where its server closes behind the reply to a request with one of these `WORDS`, in any case, commas between.")
 	f.Choice(&s.check, "check", "Check servers by a request, by a connection, or not at all (default foo with several servers, off with one).", "foo", "tcp", "off")
@@ -59,6 +61,9 @@ func (o *options) applyServers(f *cli.Flags) {
 	c, s := &o.config, &o.servers
 	several := len(s.forward) > 1
 	c.OnServerClose, c.Check, c.RequestTimeout = proxy.Relay, proxy.CheckOff, s.requestTimeout
+	if c.Mux > 0 {
+		c.OnServerClose = proxy.Failover
+	}
 	if several {
 		c.OnServerClose, c.Check = proxy.Failover, proxy.CheckFoo
 		if !f.Given("request-timeout") {
@@ -76,6 +81,20 @@ func (o *options) applyServers(f *cli.Flags) {
 	}
 	c.Balance, _ = proxy.ParseBalance(s.balance) // the flag takes no other words
 	c.EndWords = s.words()
+}
+
+// cannotMux tells why connections cannot be shared with the other flags; it is empty
+// where they can.
+func (o *options) cannotMux() string {
+	switch {
+	case o.config.Mux == 0:
+		return ""
+	case o.sendProxy != "":
+		return "cannot go with -send-proxy: a shared connection has no one client to tell of"
+	case o.servers.onClose == closeRelay:
+		return "cannot go with -on-server-close relay: the end of a shared connection is no one client's"
+	}
+	return ""
 }
 
 // findServers looks all names up once before there are clients. One that does not

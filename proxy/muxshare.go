@@ -1,0 +1,161 @@
+// muxshare.go owns what each client gets of the shared links: a turn of so many bytes,
+// and so many requests outstanding, so that whoever pipelines without end does not
+// fill the servers' queues in front of the rest. It is deficit round robin: the loop
+// serves everybody once a turn, and what a line costs above a turn's bytes is saved
+// up for over several.
+
+package proxy
+
+import "slices"
+
+// guest is what is known of a session here, at its place in the proxy's list.
+type guest struct {
+	bytes  int32  // it may send now
+	turn   uint32 // in which it got them
+	period uint32 // in which it was seen last
+	wants  bool   // on the list of those that wait
+	saves  bool   // its bytes of the last turn were too few
+}
+
+// sharing is how the links' credits are shared. active counts the clients that have
+// asked for something lately.
+type sharing struct {
+	guests  []guest
+	wanting []*session // have lines that no link took, or have had their turn
+	spare   []*session // the list of the turn before, to be filled again
+	turn    uint32
+	period  uint32
+	began   int64 // the period, loop time, ns
+	seen    int32 // clients in this period
+	active  int32 // in the last one, or in this one where those are more
+	most    int32 // requests that one of them may have outstanding
+}
+
+// enter gives a new session its place, which is the last one.
+func (m *mux) enter() { m.sharing.guests = append(m.sharing.guests, guest{}) }
+
+// forget gives the place of a session to the last one, as the list of sessions has
+// just done, and tells the records of that one.
+func (m *mux) forget(place int32) {
+	h := &m.sharing
+	last := len(h.guests) - 1
+	h.guests[place] = h.guests[last]
+	h.guests = h.guests[:last]
+	if int(place) == last {
+		return
+	}
+	p := m.proxy
+	for id := p.sessions[place].requests.head; id != 0; {
+		r := p.records.at(id)
+		r.session = uint32(place)
+		id = r.nextClient
+	}
+}
+
+// leave takes a session off the list whose client sends no more.
+func (m *mux) leave(s *session) {
+	h := &m.sharing
+	if g := &h.guests[s.place]; g.wants {
+		g.wants = false
+		h.wanting = slices.DeleteFunc(h.wanting, func(x *session) bool { return x == s })
+	}
+}
+
+// visit is called when a session has lines: it gets its bytes, once a turn. Who is
+// alone gets as many as he likes.
+func (m *mux) visit(s *session) {
+	h := &m.sharing
+	g := &h.guests[s.place]
+	if g.period != h.period {
+		g.period = h.period
+		h.seen++
+		if h.seen > h.active {
+			h.active = h.seen
+			m.divide()
+		}
+	}
+	if g.turn == h.turn {
+		return
+	}
+	g.turn = h.turn
+	if !g.saves {
+		g.bytes = 0
+	}
+	g.saves = false
+	g.bytes += muxQuantumBytes
+	if h.active == 1 {
+		g.bytes = muxAloneBytes
+	}
+}
+
+// isHisTurn reports whether a line of n bytes may go out now.
+func (m *mux) isHisTurn(s *session, n int) bool {
+	h := &m.sharing
+	g := &h.guests[s.place]
+	g.saves = n > int(g.bytes)
+	return !g.saves && s.requests.count < h.most
+}
+
+func (m *mux) charge(s *session, n int) { m.sharing.guests[s.place].bytes -= int32(n) }
+
+// divide shares the credits of all links, and keeps a share for who comes next.
+func (m *mux) divide() {
+	h := &m.sharing
+	h.most = max(muxShareMin, int32(max(1, m.open))*muxCredits/(h.active+1))
+}
+
+// want has a client's lines looked at again when others have had their turn.
+func (m *mux) want(s *session) {
+	h := &m.sharing
+	if g := &h.guests[s.place]; !g.wants {
+		g.wants = true
+		h.wanting = append(h.wanting, s)
+	}
+}
+
+// feed is called after every turn: those are read on whose turn it is, in the order
+// in which they came, as far as links have room.
+func (m *mux) feed(now int64) {
+	h := &m.sharing
+	h.turn++
+	if now-h.began >= int64(muxPeriod) {
+		h.active, h.seen, h.began = max(1, h.seen), 0, now
+		h.period++
+		m.divide()
+	}
+	if len(h.wanting) == 0 {
+		return
+	}
+	free := m.freeCredits()
+	wanting := h.wanting
+	h.wanting = h.spare[:0]
+	for i, s := range wanting {
+		g := &h.guests[s.place]
+		wanting[i] = nil
+		switch {
+		case s.queuedBytes() > 0 && (free > 0 || m.outlook() != outlookRoom):
+			g.wants = false
+			before := s.requests.count
+			s.connectShared()
+			free -= max(1, before)
+			s.goOnWithoutLink()
+		case free > 0 && s.requests.count < h.most || m.open == 0:
+			g.wants = false
+			free -= max(1, h.most-s.requests.count)
+			s.client.Resume()
+		default:
+			h.wanting = append(h.wanting, s)
+		}
+	}
+	h.spare = wanting[:0]
+}
+
+// freeCredits is how many more requests the links take.
+func (m *mux) freeCredits() (free int32) {
+	for _, l := range m.links {
+		if l != nil && l.hasRoom(1) {
+			free += muxCredits - l.owed
+		}
+	}
+	return free
+}
