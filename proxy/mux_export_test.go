@@ -129,7 +129,8 @@ func (m *mux) checkRest() error {
 		if s.client.Paused() && !waits && !m.sharing.guests[s.place].wants && s.client.Room() == p.config.Client.HighMark {
 			return fmt.Errorf("session %d: the client is not read, and nothing will change that", s.id)
 		}
-		if m.sharing.guests[s.place].wants && m.freeCredits() > 0 && s.requests.count < m.sharing.most {
+		g := &m.sharing.guests[s.place]
+		if free, room := m.freeCredits(); g.wants && (m.open == 0 || free > 0 && int(g.needs) <= room) && s.requests.count < m.sharing.most {
 			return fmt.Errorf("session %d wants its turn, and could have it", s.id)
 		}
 		if s.owesNak() && s.client.Room() == p.config.Client.HighMark {

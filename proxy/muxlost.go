@@ -80,7 +80,7 @@ func (l *muxLink) requeue() {
 			}
 		}
 		s.queueAgain(mine)
-		m.want(s)
+		m.want(s, len(mine[0].line))
 	}
 }
 

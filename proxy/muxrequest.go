@@ -17,7 +17,7 @@ func (s *session) offerShared(run []byte, maxLines int) (taken, lines int) {
 		n := lineLength(run[taken:])
 		line := run[taken : taken+n]
 		if !m.isHisTurn(s, n) {
-			m.want(s)
+			m.want(s, n)
 			break
 		}
 		msg, err := parseRequest(line[:n-1])
@@ -52,7 +52,7 @@ func (s *session) offerToNobody(run []byte, maxLines int) (taken, lines int) {
 	p := s.proxy
 	switch outlook := p.mux.outlook(); {
 	case outlook == outlookRoom:
-		p.mux.want(s)
+		p.mux.want(s, lineLength(run))
 		s.answerHere()
 		return 0, 0
 	case outlook == outlookDial, p.config.NoServerWait > 0:
@@ -82,7 +82,7 @@ func (s *session) connectShared() bool {
 	}
 	switch p.mux.outlook() {
 	case outlookRoom:
-		p.mux.want(s)
+		p.mux.want(s, lineLength(s.extra.lines))
 	case outlookDial:
 		p.await(s)
 	default:

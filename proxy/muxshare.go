@@ -6,13 +6,17 @@
 
 package proxy
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // guest is what is known of a session here, at its place in the proxy's list.
 type guest struct {
 	bytes  int32  // it may send now
 	turn   uint32 // in which it got them
 	period uint32 // in which it was seen last
+	needs  int32  // bytes of the line that waits
 	wants  bool   // on the list of those that wait
 	saves  bool   // its bytes of the last turn were too few
 }
@@ -88,12 +92,13 @@ func (m *mux) visit(s *session) {
 	}
 }
 
-// isHisTurn reports whether a line of n bytes may go out now.
+// isHisTurn reports whether a line of n bytes may go out now. Where no link stands
+// there is nothing to be shared.
 func (m *mux) isHisTurn(s *session, n int) bool {
 	h := &m.sharing
 	g := &h.guests[s.place]
 	g.saves = n > int(g.bytes)
-	return !g.saves && s.requests.count < h.most
+	return !g.saves && s.requests.count < h.most || m.open == 0
 }
 
 func (m *mux) charge(s *session, n int) { m.sharing.guests[s.place].bytes -= int32(n) }
@@ -104,10 +109,13 @@ func (m *mux) divide() {
 	h.most = max(muxShareMin, int32(max(1, m.open))*muxCredits/(h.active+1))
 }
 
-// want has a client's lines looked at again when others have had their turn.
-func (m *mux) want(s *session) {
+// want has a client's lines, the first of which has n bytes, looked at again when
+// others have had their turn and a link has room for it.
+func (m *mux) want(s *session, n int) {
 	h := &m.sharing
-	if g := &h.guests[s.place]; !g.wants {
+	g := &h.guests[s.place]
+	g.needs = int32(n)
+	if !g.wants {
 		g.wants = true
 		h.wanting = append(h.wanting, s)
 	}
@@ -126,20 +134,22 @@ func (m *mux) feed(now int64) {
 	if len(h.wanting) == 0 {
 		return
 	}
-	free := m.freeCredits()
+	free, room := m.freeCredits()
 	wanting := h.wanting
 	h.wanting = h.spare[:0]
 	for i, s := range wanting {
 		g := &h.guests[s.place]
 		wanting[i] = nil
 		switch {
-		case s.queuedBytes() > 0 && (free > 0 || m.outlook() != outlookRoom):
+		case m.open > 0 && (free <= 0 || int(g.needs) > room):
+			h.wanting = append(h.wanting, s)
+		case s.queuedBytes() > 0:
 			g.wants = false
 			before := s.requests.count
 			s.connectShared()
 			free -= max(1, before)
 			s.goOnWithoutLink()
-		case free > 0 && s.requests.count < h.most || m.open == 0:
+		case s.requests.count < h.most || m.open == 0:
 			g.wants = false
 			free -= max(1, h.most-s.requests.count)
 			s.client.Resume()
@@ -150,12 +160,26 @@ func (m *mux) feed(now int64) {
 	h.spare = wanting[:0]
 }
 
-// freeCredits is how many more requests the links take.
-func (m *mux) freeCredits() (free int32) {
+// freeCredits is how many more requests the links take, and of how many bytes one of
+// them may be.
+func (m *mux) freeCredits() (free int32, room int) {
+	backups := !m.regularStands()
 	for _, l := range m.links {
-		if l != nil && l.hasRoom(1) {
-			free += muxCredits - l.owed
+		if l == nil || !l.hasRoom(1) || l.bundle.upstream.backup && !backups {
+			continue
 		}
+		free += muxCredits - l.owed
+		if l.conn.Appended() == l.conn.Written() {
+			room = math.MaxInt // a line of any length
+		}
+		room = max(room, l.conn.Room())
 	}
-	return free
+	return free, room
+}
+
+// regularStands reports whether a server that is no backup has a link.
+func (m *mux) regularStands() bool {
+	return slices.ContainsFunc(m.links, func(l *muxLink) bool {
+		return l != nil && l.state == linkOpen && !l.bundle.upstream.backup
+	})
 }
