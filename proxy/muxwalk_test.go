@@ -328,7 +328,12 @@ func (w *muxWalk) spoil(c *muxServed) {
 		said = "ACK 1 again\n"
 	}
 	w.kinds["spoilt "+said[:min(5, len(said))]]++
-	c.SendString(said)
+	c.lost = c.SendString(said) == len(said) && strings.HasSuffix(said, "\n")
+	w.settle()
+	w.takes(c.Peer)
+	if c.lost && !c.Ended() && c.Err() == 0 {
+		w.t.Fatalf("server %d says %q, and its connection stays", c.server, said)
+	}
 	w.lose(c)
 }
 
