@@ -31,7 +31,11 @@ func (s *session) answerHere() {
 			s.client.WantRoom(nakBytesMax)
 			return
 		}
-		s.answerFirst()
+		if id := s.requests.head; s.proxy.records.at(id).state != recordHeld {
+			s.answerFirst()
+		} else if !s.release(id) {
+			return
+		}
 	}
 }
 

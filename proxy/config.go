@@ -195,6 +195,9 @@ const (
 	// and muxAloneBytes the same for one who is alone: as much as can be read.
 	muxQuantumBytes = 4 << 10
 	muxAloneBytes   = 1 << 30
+	// heldKeptBytes is how much memory a client keeps for replies that wait for older
+	// ones while none does, in bytes.
+	heldKeptBytes = 4 << 10
 	// muxShareMin is how many requests each client may have outstanding, however many
 	// clients there are: less than that would cost a turn for every few lines.
 	muxShareMin = 8
@@ -236,6 +239,8 @@ type Config struct {
 	// Mux is how many connections to each server all clients share; 0: each client has
 	// one of its own. It is strict and fails over, whatever those fields say.
 	Mux int
+	// Ordered has each client get its replies in the order of its requests, with Mux.
+	Ordered bool
 	// OnServerClose says what becomes of the clients of a server that ends.
 	OnServerClose ServerClose
 	// EndWords are the Data of requests, in any case, behind whose reply the
@@ -311,6 +316,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("there is no version %d of the PROXY header", c.SendProxy)
 	case c.Mux < 0:
 		return errors.New("the number of shared connections must be positive")
+	case c.Ordered && c.Mux == 0:
+		return errors.New("replies are only held back where connections are shared")
 	case c.Mux > 0 && c.SendProxy > 0:
 		return errors.New("a shared connection to a server has no one client of which a PROXY header could tell")
 	}

@@ -16,7 +16,7 @@ import (
 // checkInvariants names the first thing that is wrong. It belongs to the loop's
 // goroutine, between two turns.
 func (p *Proxy) checkInvariants() error {
-	live, open, queued := 0, 0, 0
+	live, open, queued, held := 0, 0, 0, 0
 	for i, s := range p.sessions {
 		if int(s.place) != i || s.proxy != p {
 			return fmt.Errorf("session %d stands at %d of the list and believes to stand at %d", s.id, i, s.place)
@@ -26,6 +26,7 @@ func (p *Proxy) checkInvariants() error {
 		}
 		live += int(s.requests.count) + s.abandoned()
 		queued += s.queuedBytes()
+		held += s.heldBytes()
 		if s.state != sessionOver {
 			open++
 		}
@@ -53,8 +54,8 @@ func (p *Proxy) checkInvariants() error {
 	if live != p.records.live {
 		return fmt.Errorf("%d records are on queues, %d are in use", live, p.records.live)
 	}
-	if queued != p.queued {
-		return fmt.Errorf("%d bytes are queued, %d are counted", queued, p.queued)
+	if queued != p.queued || held != p.heldBack {
+		return fmt.Errorf("%d bytes are queued and %d held back, %d and %d are counted", queued, held, p.queued, p.heldBack)
 	}
 	if err := errors.Join(p.records.checkInvariants(), p.checkUpstreams()); err != nil {
 		return err
@@ -69,7 +70,7 @@ func (s *session) checkInvariants() error {
 	if s.starved && !slices.Contains(s.proxy.starved, s) || s.waits && !slices.Contains(s.proxy.waiting, s) {
 		return fmt.Errorf("starved is %v and waits %v, and the lists do not have it", s.starved, s.waits)
 	}
-	owed, lines := int32(0), 0
+	owed, lines, held := int32(0), 0, 0
 	err := s.proxy.records.walk(&s.requests, clientOrder, func(r *record) error {
 		switch {
 		case r.session != s.mark():
@@ -80,6 +81,8 @@ func (s *session) checkInvariants() error {
 			owed++
 		case r.state == recordQueued:
 			lines++
+		case r.state == recordHeld && s.proxy.config.Ordered:
+			held += int(r.linkSeq)
 		case r.state != recordAnswered || r.nak == 0:
 			return fmt.Errorf("holds a record in state %d with nak %d", r.state, r.nak)
 		}
@@ -92,6 +95,8 @@ func (s *session) checkInvariants() error {
 	switch {
 	case err != nil:
 		return err
+	case held > 0 && s.extra == nil || s.extra != nil && s.extra.held.lives != held:
+		return fmt.Errorf("%d bytes of replies are held back, and it says otherwise", held)
 	case lines != queued:
 		return fmt.Errorf("%d requests are queued, and %d lines", lines, queued)
 	case s.state >= sessionEnding && (s.requests.count != 0 || s.extra != nil):

@@ -12,7 +12,7 @@ func starves(held, limit, sessions, own int) bool {
 }
 
 // held is the memory of all buffers and records, in bytes.
-func (p *Proxy) held() int { return p.loop.Held() + p.records.held() + p.queued }
+func (p *Proxy) held() int { return p.loop.Held() + p.records.held() + p.queued + p.heldBack }
 
 // hasShare reports whether memory is short and s holds its share of it.
 func (p *Proxy) hasShare(s *session) bool {

@@ -125,7 +125,7 @@ func (m *mux) checkRest() error {
 		if s.state > sessionFinishing {
 			continue
 		}
-		waits := s.full && int(s.requests.count) >= p.config.MaxOutstanding || s.starved || s.waits
+		waits := s.full && (int(s.requests.count) >= p.config.MaxOutstanding || s.heldBytes() >= p.config.Client.HighMark) || s.starved || s.waits
 		if s.client.Paused() && !waits && !m.sharing.guests[s.place].wants && s.client.Room() == p.config.Client.HighMark {
 			return fmt.Errorf("session %d: the client is not read, and nothing will change that", s.id)
 		}

@@ -85,6 +85,10 @@ func (l *muxLink) reply(line []byte) (cost int, why failure) {
 		return 1, numFailures
 	}
 	s := m.sessionOf(r)
+	if p.config.Ordered && s.requests.head != id {
+		s.hold(id, line)
+		return 1, numFailures
+	}
 	if s != m.gathered.session {
 		m.deliver()
 		m.gathered.session = s

@@ -73,6 +73,7 @@ func newMuxWalk(t *testing.T, seed uint64) *muxWalk {
 	w.wait = time.Duration(w.random.IntN(2)) * 300 * time.Millisecond
 	w.cluster = newCluster(t, n, func(c *Config) {
 		c.Mux, c.Seed = 1+w.random.IntN(3), seed
+		c.Ordered = w.random.IntN(3) == 0
 		c.RequestTimeout, c.NoServerWait = w.timeout, w.wait
 		c.Balance = Balance(w.random.IntN(4))
 		c.MaxOutstanding = []int{4, 50, 1024}[w.random.IntN(3)]
@@ -223,6 +224,9 @@ func (w *muxWalk) judge(a *muxAsker, line string) {
 	i := slices.IndexFunc(a.waits, func(q *muxAsked) bool { return q.seq == word[1] })
 	if i < 0 {
 		w.t.Fatalf("client %d gets %q, and has asked no such thing", a.name, line)
+	}
+	if i > 0 && w.proxy.config.Ordered {
+		w.t.Fatalf("client %d gets %q before the reply to %s", a.name, line, a.waits[0].seq)
 	}
 	q := a.waits[i]
 	a.waits = slices.Delete(a.waits, i, i+1)

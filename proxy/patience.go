@@ -67,7 +67,7 @@ func (x *impatience) Expire(now int64) {
 	switch {
 	case next != poller.Forever:
 		s.rouse(max(next, now+int64(expireInterval)))
-	case s.extra.expired == 0 && len(s.extra.lines) == 0 && s.extra.blocked == 0:
+	case s.extra.expired == 0 && len(s.extra.lines) == 0 && s.extra.held.lives == 0 && s.extra.blocked == 0:
 		s.less()
 	}
 	s.answerHere()

@@ -65,6 +65,7 @@ type Proxy struct {
 	checkText   []byte
 	endWordLens uint64 // bit n: an end word has n bytes
 	queued      int    // bytes of queued lines
+	heldBack    int    // bytes of replies that wait for older ones
 	spareExtras []*extra
 	scratch     []byte // lines that are being renumbered
 	naks        [len(reasons)]int64

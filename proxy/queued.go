@@ -16,6 +16,7 @@ type extra struct {
 	lines   []byte       // of queued requests
 	blocked int64        // since when a line waits that cannot be queued; 0: none does
 	expired int32        // requests on the link that were answered here
+	held    heldBack     // replies that wait for older ones
 }
 
 // more gives the session what few need.
@@ -40,6 +41,7 @@ func (s *session) less() {
 	p := s.proxy
 	p.loop.Disarm(&x.timer)
 	p.queued -= len(x.lines)
+	p.heldBack -= len(x.held.text)
 	s.extra = nil
 	if len(p.spareExtras) < spareExtrasMax {
 		*x = extra{}

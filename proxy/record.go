@@ -18,7 +18,10 @@ type recordID uint32
 //	expired        -      -          -           answered   abandoned     answered           (none)
 //	answered       -      -          -           -          (none)        -                  (none)
 //	abandoned      -      -          -           (none)     -             (none)             (none)
+//	held           -      -          -           -          (none)        -                  (none)
 //
+// A request whose reply waits for older ones is held from then on, until its reply is
+// written.
 // A request begins as queued or sent, one that is refused here as answered. When
 // its link is lost, one of which no byte has left is queued again.
 type recordState uint8
@@ -31,13 +34,17 @@ const (
 	recordExpired               // the same, but it is answered here: the NAK waits; both queues
 	recordAnswered              // answered here; the NAK waits for its turn and for room; client's queue
 	recordAbandoned             // answered here; its server's reply is to be swallowed; link's queue
+	recordHeld                  // its server's reply waits for older ones; client's queue
 )
 
 // isSent reports whether the client waits for a server's reply.
 func (r *record) isSent() bool { return r.state == recordSent || r.state == recordSentLast }
 
-// isAnswered reports whether a NAK made here waits for its turn.
-func (r *record) isAnswered() bool { return r.state == recordAnswered || r.state == recordExpired }
+// isAnswered reports whether a NAK made here, or a reply that was held back, waits for
+// its turn.
+func (r *record) isAnswered() bool {
+	return r.state == recordAnswered || r.state == recordExpired || r.state == recordHeld
+}
 
 // longLength stands for the length of a line that has as many bytes or more. Such a
 // request counts as having left as soon as it was offered.

@@ -115,7 +115,7 @@ func (s *session) ReadRoom(c *poller.Conn) int {
 	case wayQueue:
 		return min(s.queueRoom(c.Kept()), clientReadBytes)
 	case wayShared:
-		return min(s.client.RoomOrWake(c.Kept()), clientReadBytes) // who takes no replies gets no more
+		return s.sharedRoom(c.Kept())
 	case wayChoose:
 		return clientReadBytes
 	}
@@ -265,7 +265,7 @@ func (s *session) end() {
 
 // held is the memory the session costs, in bytes.
 func (s *session) held() int {
-	n := s.client.Held() + int(s.requests.count)*recordBytes + s.queuedBytes()
+	n := s.client.Held() + int(s.requests.count)*recordBytes + s.queuedBytes() + s.heldBytes()
 	if s.link.conn != nil {
 		n += s.link.conn.Held()
 	}

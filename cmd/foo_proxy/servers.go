@@ -38,6 +38,7 @@ func (o *options) declareServers(f *cli.Flags) {
 	f.Choice(&s.balance, "balance", "How a session gets its server: by turns, where there are the fewest sessions, where fewer requests wait of two drawn, or by the client's address.", proxy.BalanceWords()...)
 	f.Int(&c.Mux, "mux", "Let all clients share `N` connections to each server, instead of one for each client. Each request goes to its own server by -balance; only requests are forwarded, as with -strict; the death of a server ends no client.", 0, muxHigh)
 	f.ZeroIs("default off")
+	f.Bool(&c.Ordered, "ordered", "With -mux, hold replies back so that each client gets them in the order of its requests.")
 	f.Choice(&s.onClose, "on-server-close", "Close the client with its server, or keep it: what is outstanding is answered NAK, all else goes to another server (default failover with several servers, relay with one).", closeRelay, closeFailover)
 	f.String(&s.endWords, "end-words", "With failover, close the client nevertheless where its server closes behind the reply to a request with one of these `WORDS`, in any case, commas between.")
 	f.Choice(&s.check, "check", "Check servers by a request, by a connection, or not at all (default foo with several servers, off with one).", "foo", "tcp", "off")
