@@ -60,6 +60,7 @@ type Proxy struct {
 	loads       []*load     // the same as the balancing sees them
 	random      *rand.Rand  // of choices, pauses and checks
 	sweep       bool        // a server that is gone may be forgotten
+	retries     bool        // those who wait for a server are to ask again
 	stoodUntil  int64       // when the loop last stood still
 	stoodFor    int64       // and how long, ns
 	checkText   []byte
@@ -188,6 +189,10 @@ func (p *Proxy) endTurn(now int64) {
 		p.stale = stale
 	}
 	p.feed(now)
+	if p.retries {
+		p.retries = false
+		p.retryWaiting()
+	}
 	if p.mux != nil {
 		p.mux.endTurn(now)
 	}

@@ -32,13 +32,9 @@ func (p *Proxy) armShortage() {
 	}
 }
 
-// retrySoon has those who wait ask again in the next turn: they may have waited for
-// what has just been found out about a server.
-func (p *Proxy) retrySoon() {
-	if len(p.waiting) > 0 {
-		p.loop.Arm(&p.shortage, (*shortageTimer)(p), p.loop.Now()+int64(shortageNextTurn))
-	}
-}
+// retrySoon has those who wait ask again at the end of the turn: they may have waited
+// for what has just been found out about a server.
+func (p *Proxy) retrySoon() { p.retries = true }
 
 // Expire implements poller.Expirer: everybody asks again.
 func (t *shortageTimer) Expire(int64) {
@@ -81,7 +77,7 @@ func (p *Proxy) retryWaiting() {
 	rest := slices.DeleteFunc(waiting[tried:], func(s *session) bool { return !s.waits })
 	p.waiting = append(rest, p.waiting...)
 	if len(rest) > 0 && all {
-		p.retrySoon()
+		p.loop.Arm(&p.shortage, (*shortageTimer)(p), p.loop.Now()+int64(shortageNextTurn))
 	}
 }
 

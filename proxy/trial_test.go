@@ -110,9 +110,9 @@ func TestAServerThatDiesAndStillAcceptsIsPassedOver(t *testing.T) {
 	}
 }
 
-// TestABackupThatDiedIsTriedOnceAsWell, and nobody is told that there is no server
-// before its outcome.
-func TestABackupThatDiedIsTriedOnceAsWell(t *testing.T) {
+// TestABackupIsTriedAsWell, and nobody is told that there is no server before its
+// outcome.
+func TestABackupIsTriedAsWell(t *testing.T) {
 	g := &stage{t: t, kernel: fake.New()}
 	dead, backup := g.kernel.Listen(anyLoopback), g.kernel.Listen(anyLoopback)
 	c := &cluster{stage: g, servers: []*fake.Server{backup}}
@@ -130,10 +130,9 @@ func TestABackupThatDiedIsTriedOnceAsWell(t *testing.T) {
 	}
 	askAgain(clients)
 	c.settle()
-	if dials := c.kernel.Count(fake.CallConnect) - before; dials != 1 {
+	if dials := c.kernel.Count(fake.CallConnect) - before; dials != len(clients) {
 		t.Errorf("%d dials", dials)
 	}
-	c.pass(50 * time.Millisecond)
 	for range clients {
 		link, _ := c.accepted()
 		c.says(link, "ACK 1 x\n")
@@ -169,5 +168,26 @@ func TestACloseThatARequestMeetsIsNoReset(t *testing.T) {
 				t.Errorf("the server is %s, not %s", got, x.state)
 			}
 		})
+	}
+}
+
+// TestWhoWaitsForATrialIsNotPutOffByOthers: connections that come to stand all the
+// time must not move the moment at which a session asks again.
+func TestWhoWaitsForATrialIsNotPutOffByOthers(t *testing.T) {
+	c := newCluster(t, 1)
+	clients, links := c.crowd(2)
+	for _, l := range links {
+		l.Close()
+	}
+	c.settle()
+	askAgain(clients)
+	c.settle()
+	for range 20 {
+		c.proxy.upstreams[0].reached() // by somebody else
+		c.pass(500 * time.Microsecond)
+	}
+	for range clients {
+		link, _ := c.accepted()
+		c.hears(link, "REQ 1 x\n")
 	}
 }
