@@ -32,10 +32,10 @@ func (s *Server) Enabled() {
 
 // checkLeft fails a line of which the first byte, at that place of the stream, left
 // for a server that was drained. Who shares its server's fate goes on with it, and
-// what a client had said that has left meanwhile, or whose connection was closed, is
-// delivered where it was to go.
+// what a client had said that has left meanwhile, or whose time was over, is delivered
+// where it was to go.
 func (c *Conn) checkLeft(i, start int) {
-	if c.isLeft && start >= c.drained && !c.client.mayBeRelayed() && !c.client.over && !c.client.timedOut() && c.client.peer.EndedAt() == 0 {
+	if c.isLeft && start >= c.drained && !c.client.mayBeRelayed() && !c.client.over && !c.client.timedOut() {
 		c.world.Fail("failover", "line %d of client %d went to server %d, connection %d, which had been drained", i, c.client.id, c.server.id, c.id)
 	}
 }

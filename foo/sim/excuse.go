@@ -17,10 +17,14 @@ const judgement = 150 * time.Millisecond
 // endedAt is when the thing under test ended the client's connection, as far as
 // the kernel knows; otherwise when the client found that it was over.
 func (c *Client) endedAt() int64 {
-	if at := c.peer.EndedAt(); at > 0 {
+	switch at := c.peer.EndedAt(); {
+	case at == 0:
+		return c.until
+	case !c.over:
+		return at // the client has not found it yet
+	default:
 		return min(at, c.until)
 	}
-	return c.until
 }
 
 // judgedFrom is the earliest moment at which the loop can have decided on an end

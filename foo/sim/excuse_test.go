@@ -178,3 +178,26 @@ func TestAStallBetweenTheJudgementAndTheEndCountsForNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestATimeoutIsAnExcuseBeforeTheClientKnows(t *testing.T) {
+	for _, x := range []struct {
+		timeout time.Duration
+		closed  bool
+		want    bool
+	}{{time.Second, true, true}, {time.Second, false, false}, {time.Hour, true, false}, {0, true, false}} {
+		c, end := acceptedClient()
+		c.over, c.until, c.world.Rules = false, 0, Rules{Write: x.timeout}
+		c.peer.SetWindow(10)
+		sys, fd := c.world.Kernel.NewSys(), c.world.Kernel.Descriptor(c.peer)
+		for e := poller.Errno(0); e == 0; {
+			_, e = sys.Write(fd, make([]byte, 64<<10))
+		}
+		c.world.Kernel.Advance(10 * time.Second)
+		if x.closed {
+			end()
+		}
+		if got := c.timedOut(); got != x.want {
+			t.Errorf("a timeout of %v, closed %t: timed out: %t", x.timeout, x.closed, got)
+		}
+	}
+}
