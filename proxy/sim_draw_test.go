@@ -86,7 +86,8 @@ func drawOptions(w *sim.World) (o simOptions) {
 	}
 	o.drains = c.Chance(120)
 	w.Rules = sim.Rules{Strict: o.config.Strict, MaxLine: client.MaxLine, Idle: client.IdleTimeout, Line: client.LineTimeout,
-		Write: client.WriteTimeout, Connect: o.config.Server.ConnectTimeout, Scarce: o.config.MaxMemory < DefaultMaxMemory, Linger: client.LingerTimeout, Drain: o.config.Drain}
+		Write: client.WriteTimeout, Connect: o.config.Server.ConnectTimeout, Scarce: o.config.MaxMemory < DefaultMaxMemory,
+		Little: o.config.Server.HighMark < 64<<10 || o.config.MaxMemory < DefaultMaxMemory, Linger: client.LingerTimeout, Drain: o.config.Drain}
 	if several {
 		o.drawServers(w)
 	}

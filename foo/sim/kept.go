@@ -217,7 +217,7 @@ func (c *Client) checkBound(i int, line []byte) {
 	took := time.Duration(now - from)
 	// Where output finds no room, or no connection, what is behind it is not read.
 	// The beginning of a reply is waited for until its end.
-	slow := w.Chaos.ConnectTook(from-int64(w.Rules.Connect), now, most)
+	slow := w.Rules.Little && w.Chaos.Connecting(c.since, from, now) >= most
 	excused := len(line) > boundBytes || c.holdsBack || c.hasWaited() || slow || w.stoodStill(from, now) || w.isShort(from, now) || w.misled(c.since, now)
 	if took > most+boundSlack && !excused {
 		w.Fail("bounded time", "client %d got %.100q %v after line %d; the timeout is %v", c.id, line, took, i, most)

@@ -207,3 +207,34 @@ func TestAStallAloneDoesNotMakeAServerDoubtful(t *testing.T) {
 		t.Error("the dead one is the other")
 	}
 }
+
+func TestASlowConnectExcusesOnlyWhomItHeldUp(t *testing.T) {
+	const second = int64(time.Second)
+	for name, x := range map[string]struct {
+		change func(c *Client)
+		class  string
+	}{
+		"with small marks":          {func(c *Client) { c.world.Rules.Little = true }, ""},
+		"with large marks":          {func(*Client) {}, "bounded time"},
+		"before the client came":    {func(c *Client) { c.world.Rules.Little = true; c.since = c.world.Kernel.Now() + 1 }, "bounded time"},
+		"answered before its reply": {func(c *Client) { c.world.Rules.Little = true; c.kept.lastHeard += 10 * second }, "bounded time"},
+		"answered quickly":          {func(c *Client) { c.world.Rules.Little = true; c.world.Rules.RequestTimeout = 1600 * time.Millisecond }, "bounded time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, first := keptClient()
+			w := c.world
+			w.Rules.Connect, w.Rules.CheckTimeout = time.Hour, time.Hour // nobody gives up
+			sys := w.Kernel.NewSys()
+			w.Chaos.Choices, w.Chaos.Rates[fake.ConnectSlow] = fake.NewChoices(1), 1000
+			for range 100 { // at least one of them takes longer than the timeout
+				sys.Connect(c.addr, nil)
+			}
+			w.Chaos.Rates[fake.ConnectSlow] = 0
+			x.change(c)
+			w.Kernel.Advance(15 * time.Second)
+			first.hear([]byte("REQ 2 ~00~1\n"))
+			c.hears([]byte("ACK 2 s0.0.1\n"))
+			expectClass(t, w, x.class)
+		})
+	}
+}

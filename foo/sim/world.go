@@ -35,6 +35,9 @@ type Rules struct {
 	Linger  time.Duration // a closed connection may be reset after that
 	// Scarce: memory is so short that clients are not read for want of it.
 	Scarce bool
+	// Little: so little output may wait that a client is not read behind one request
+	// that has no connection yet.
+	Little bool
 	// Failover: a client keeps its connection when its server is lost.
 	Failover bool
 	// With Failover: how long a request may wait for its reply, and for a server;

@@ -77,6 +77,17 @@ func (c *Chaos) ConnectTook(from, until int64, least time.Duration) bool {
 	return false
 }
 
+// Connecting is how long the slowest of the connects took that were under way between
+// from and until, and had not begun before since; 0 where there was none.
+func (c *Chaos) Connecting(since, from, until int64) (took time.Duration) {
+	for _, s := range c.slow {
+		if s.when >= since && s.when <= until && s.when+int64(s.took) > from {
+			took = max(took, s.took)
+		}
+	}
+	return took
+}
+
 // kept says of which kinds it is kept when they happened: those that explain later
 // what became of somebody.
 var kept = [MisfortuneCount]bool{SmallBatch: true, LateWait: true, Stall: true, Exhausted: true, RegisterFailed: true,
