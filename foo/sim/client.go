@@ -367,17 +367,21 @@ func (c *Client) advance(n int) {
 	}
 	c.note(n, n)
 	now := c.world.Kernel.Now()
-	if c.begun == 0 {
+	begins := c.begun == 0
+	if begins {
 		c.begun = now
 	}
 	c.sent += n
 	if lines := c.script.whole(c.lines, c.sent); lines > c.lines {
 		c.noteSent(lines - c.lines)
 		c.lines = lines
-		c.begun = 0
-		if c.sent > c.script.lines[lines-1].end {
+		c.begun, n = 0, c.sent-c.script.lines[lines-1].end
+		if begins = n > 0; begins {
 			c.begun = now
 		}
+	}
+	if begins {
+		c.peer.Watch(n) // the line's first byte
 	}
 	if c.urgentAt >= 0 && c.sent > c.urgentAt {
 		c.urgentAt = -1

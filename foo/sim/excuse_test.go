@@ -201,3 +201,29 @@ func TestATimeoutIsAnExcuseBeforeTheClientKnows(t *testing.T) {
 		}
 	}
 }
+
+func TestALineBeginsForTheLoopWithItsFirstByte(t *testing.T) {
+	for name, x := range map[string]struct {
+		read  bool // its first bytes, before the rest comes
+		class string
+	}{
+		"read at once, and again later": {true, "timeout"},
+		"not read before":               {false, ""},
+	} {
+		c, _ := acceptedClient()
+		w := c.world
+		c.over, c.ended, w.Rules = false, false, Rules{Line: time.Second}
+		c.peer.OnNews(nil)
+		sys, fd := w.Kernel.NewSys(), w.Kernel.Descriptor(c.peer)
+		c.script.add([]byte("REQ 3 c\n"), line{request: true, seq: 3})
+		for _, piece := range []string{"RE", "Q"} {
+			c.advance(c.peer.SendString(piece))
+			if x.read || piece == "Q" {
+				sys.Read(fd, make([]byte, 100))
+			}
+			w.Kernel.Advance(700 * time.Millisecond)
+		}
+		c.checkPatience()
+		t.Run(name, func(t *testing.T) { expectClass(t, w, x.class) })
+	}
+}

@@ -56,15 +56,15 @@ func (c *Client) checkTalking(until int64) {
 		c.heard < c.lines || c.peer.Unread()+c.peer.Unsent() > 0 || c.isMuted() {
 		return
 	}
-	// Since when nothing keeps it from being read; an extra line passes for a reply.
-	read := max(c.caughtUp, c.peer.AcceptedAt(), c.peer.ReadAt())
+	read := max(c.caughtUp, c.peer.AcceptedAt()) // since when nothing keeps it from being read
 	if w.stoodStill(read, until) || w.Chaos.Within(c.since, until, fake.Exhausted) || w.unfair(c.since, until) {
 		return
 	}
-	if silent := time.Duration(until - max(c.moved, read)); r.Idle > 0 && silent > r.Idle+patience {
+	// An extra line passes for a reply, so what it said may still have waited then.
+	if silent := time.Duration(until - max(c.moved, read, c.peer.ReadAt())); r.Idle > 0 && silent > r.Idle+patience {
 		w.Fail("timeout", "client %d was silent for %v, and the idle timeout is %v", c.id, silent, r.Idle)
 	}
-	if begun := time.Duration(until - max(c.begun, read)); r.Line > 0 && c.begun > 0 && begun > r.Line+patience {
+	if begun := time.Duration(until - max(c.begun, read, c.peer.SeenAt())); r.Line > 0 && c.begun > 0 && begun > r.Line+patience {
 		w.Fail("timeout", "client %d had not ended its line after %v, and the line timeout is %v", c.id, begun, r.Line)
 	}
 }

@@ -11,6 +11,8 @@ type moves struct {
 	active int64         // when a byte last moved; 0: the stream is not the loop's
 	quiet  time.Duration // the longest time without, until then
 	read   int64         // when the loop last read bytes; 0: never
+	watch  uint64        // the place behind the byte that is watched; 0: none is
+	seen   int64         // when the loop read that byte; 0: not yet
 	full   int64         // since when output waits for room; 0: none does
 	waited time.Duration // the longest such time, until then
 	ended  int64         // when the loop ended its side, or closed; 0: not yet
@@ -23,6 +25,15 @@ func (m *moves) begin(now int64) { m.active = now }
 func (m *moves) move(now int64) {
 	m.quiet = max(m.quiet, time.Duration(now-m.active))
 	m.active = now
+}
+
+// reads notes that the loop has read the stream up to a place.
+func (m *moves) reads(now int64, place uint64) {
+	m.move(now)
+	m.read = now
+	if m.watch > 0 && m.seen == 0 && place >= m.watch {
+		m.seen = now
+	}
 }
 
 // wrote notes a write of which n bytes were taken.
@@ -58,6 +69,23 @@ func (p *Peer) loops() *moves {
 func (p *Peer) ReadAt() int64 {
 	if m := p.loops(); m != nil {
 		return m.read
+	}
+	return 0
+}
+
+// Watch has SeenAt tell of the byte that comes n bytes before the end of what the
+// peer has sent; 1 is the last one.
+func (p *Peer) Watch(n int) {
+	if m := p.loops(); m != nil {
+		in := &p.end.other.in
+		m.watch, m.seen = in.place+uint64(in.size+p.end.out.size-n+1), 0
+	}
+}
+
+// SeenAt is when the loop read the byte that is watched; 0 where it has not.
+func (p *Peer) SeenAt() int64 {
+	if m := p.loops(); m != nil {
+		return m.seen
 	}
 	return 0
 }

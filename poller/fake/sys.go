@@ -235,8 +235,7 @@ func (s *Sys) Read(fd int, p []byte) (int, poller.Errno) {
 	n, e := c.read(p)
 	s.judge(c, len(p), n, e)
 	if n > 0 {
-		c.moves.move(s.Now())
-		c.moves.read = s.Now()
+		c.moves.reads(s.Now(), c.in.place)
 	}
 	if s.kernel.Trace != nil {
 		s.kernel.Trace("read of descriptor %d: %d of at most %d bytes, error %d: %.60q", fd, n, len(p), e, p[:n])
