@@ -195,6 +195,9 @@ const (
 	// and muxAloneBytes the same for one who is alone: as much as can be read.
 	muxQuantumBytes = 4 << 10
 	muxAloneBytes   = 1 << 30
+	// ageSpread is the share of a link's greatest age by which it may be younger, so
+	// that those that were opened together are not replaced together.
+	ageSpread = 4
 	// heldKeptBytes is how much memory a client keeps for replies that wait for older
 	// ones while none does, in bytes.
 	heldKeptBytes = 4 << 10
@@ -239,6 +242,9 @@ type Config struct {
 	// Mux is how many connections to each server all clients share; 0: each client has
 	// one of its own. It is strict and fails over, whatever those fields say.
 	Mux int
+	// LinkMaxAge is how old a shared connection becomes, with Mux, a quarter of that
+	// less at most, until another one takes its place. 0: as old as it may.
+	LinkMaxAge time.Duration
 	// Ordered has each client get its replies in the order of its requests, with Mux.
 	Ordered bool
 	// OnServerClose says what becomes of the clients of a server that ends.
@@ -316,6 +322,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("there is no version %d of the PROXY header", c.SendProxy)
 	case c.Mux < 0:
 		return errors.New("the number of shared connections must be positive")
+	case c.LinkMaxAge < 0 || c.LinkMaxAge > 0 && c.Mux == 0:
+		return errors.New("only shared connections have a greatest age, which is positive")
 	case c.Ordered && c.Mux == 0:
 		return errors.New("replies are only held back where connections are shared")
 	case c.Mux > 0 && c.SendProxy > 0:

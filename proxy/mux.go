@@ -14,13 +14,14 @@ import "slices"
 
 // mux belongs to the loop; nil where each client has a link of its own.
 type mux struct {
-	proxy   *Proxy
-	links   []*muxLink // by their numbers, which records hold; nil: the number is free
-	open    int        // links that take requests
-	attend  bool       // links are to be looked after at the end of the turn
-	retry   bool       // those who wait for a server are to ask again
-	isShut  bool       // the proxy has ended its links
-	sharing sharing
+	proxy     *Proxy
+	links     []*muxLink // by their numbers, which records hold; nil: the number is free
+	open      int        // links that take requests
+	attend    bool       // links are to be looked after at the end of the turn
+	retry     bool       // those who wait for a server are to ask again
+	isShut    bool       // the proxy has ended its links
+	sharing   sharing
+	successor *muxLink // is dialled to take the place of another one; nil: none is
 
 	candidates []*muxLink // of the choice under way: one for each server
 	loads      []*load    // the same as the balancing sees them

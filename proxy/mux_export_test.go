@@ -30,6 +30,8 @@ func (m *mux) checkInvariants() (alone int, err error) {
 	}
 	h := &m.sharing
 	switch {
+	case m.successor != nil && (m.successor.state != linkDialling || m.successor.aging.replaces == nil):
+		return 0, fmt.Errorf("link %d is to take a place in state %d", m.successor.number, m.successor.state)
 	case open != m.open:
 		return 0, fmt.Errorf("%d links are open, %d are counted", open, m.open)
 	case len(h.guests) != len(m.proxy.sessions):

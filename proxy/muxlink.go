@@ -23,8 +23,10 @@ type muxLink struct {
 	conn     *poller.Conn // nil: there is none
 	number   uint32       // in the list of all links
 	state    linkState
-	replied  bool // a reply has come since it stands
-	tried    int  // addresses of its server
+	replied  bool         // a reply has come since it stands
+	tried    int          // addresses of its server
+	timer    poller.Timer // when it is looked at
+	aging    aging
 	endpoint reqlog.Endpoint
 
 	next     uint64     // what its next request is numbered
@@ -88,7 +90,7 @@ func (l *muxLink) fail(why poller.Cause) {
 	} else {
 		b.upstream.unreachable(why)
 	}
-	b.dialMissing()
+	l.stay()
 	b.mux.retry = true
 }
 
@@ -97,8 +99,18 @@ func (l *muxLink) detach() *poller.Conn {
 	conn := l.conn
 	l.enter(linkNone)
 	l.conn, l.tried = nil, 0
+	l.bundle.mux.proxy.loop.Disarm(&l.timer)
 	conn.SetHandler(parting{})
 	return conn
+}
+
+// stay is what becomes of a link without a connection: it is dialled again, unless its
+// place is another one's, or it was to take another one's.
+func (l *muxLink) stay() {
+	if l.aging.retires || l.aging.replaces != nil {
+		l.bundle.drop(l)
+	}
+	l.bundle.dialMissing()
 }
 
 // close ends a link that nobody waits for.
@@ -106,7 +118,7 @@ func (l *muxLink) close() {
 	l.clear(nakUpstreamLost)
 	l.detach().Close()
 	l.bundle.upstream.left()
-	l.bundle.dialMissing()
+	l.stay()
 }
 
 // lookAfter is called at the end of a turn in which something may have to be done.

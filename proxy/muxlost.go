@@ -18,7 +18,7 @@ func (l *muxLink) lose(why failure) {
 	}
 	u.left()
 	b.rest(hasReplied)
-	b.dialMissing()
+	l.stay()
 	b.mux.tell()
 	b.mux.retry = true
 }

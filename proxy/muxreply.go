@@ -25,6 +25,7 @@ type gathered struct {
 func (l *muxLink) OnOpen(*poller.Conn) {
 	l.enter(linkOpen)
 	l.tried = 0
+	l.beginAging()
 	l.bundle.upstream.reached()
 	l.bundle.dialMissing()
 	l.bundle.mux.retry = true
@@ -68,6 +69,9 @@ func (l *muxLink) reply(line []byte) (cost int, why failure) {
 		return 1, failureInvalid
 	}
 	id := l.take(msg.Seq)
+	if id == 0 && l.isProbe(msg.Seq) {
+		return 1, numFailures
+	}
 	if id == 0 {
 		return 1, failureStray
 	}
@@ -151,7 +155,7 @@ func (l *muxLink) OnClose(_ *poller.Conn, why poller.Cause) {
 	switch {
 	case why.Kind == poller.CauseShutdown:
 		l.clear(nakUpstreamLost) // nobody is told any more; the clients' end frees it
-		l.bundle.mux.told = nil
+		l.bundle.mux.told, l.bundle.mux.successor = nil, nil
 		l.detach()
 	case l.state == linkDialling:
 		l.enter(linkNone)

@@ -114,6 +114,9 @@ func (b *bundle) leave() {
 		switch l.state {
 		case linkDialling:
 			l.detach().Abort()
+			if l.aging.replaces != nil {
+				b.drop(l)
+			}
 		case linkOpen:
 			l.requeue()
 			l.enter(linkLeaving)
@@ -129,8 +132,9 @@ func (b *bundle) rejoin() {
 		return
 	}
 	for _, l := range b.links {
-		if l.state == linkLeaving {
+		if l.state == linkLeaving && !l.aging.retires {
 			l.enter(linkOpen)
+			l.look(b.mux.proxy.loop.Now() + l.lookInterval())
 		}
 	}
 	b.dialMissing()

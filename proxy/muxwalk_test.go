@@ -73,6 +73,10 @@ func newMuxWalk(t *testing.T, seed uint64) *muxWalk {
 	w.wait = time.Duration(w.random.IntN(2)) * 300 * time.Millisecond
 	w.cluster = newCluster(t, n, func(c *Config) {
 		c.Mux, c.Seed = 1+w.random.IntN(3), seed
+		c.LinkMaxAge = time.Duration(w.random.IntN(2)) * 300 * time.Millisecond
+		if w.random.IntN(3) == 0 {
+			c.Check = CheckFoo
+		}
 		c.Ordered = w.random.IntN(3) == 0
 		c.RequestTimeout, c.NoServerWait = w.timeout, w.wait
 		c.Balance = Balance(w.random.IntN(4))
@@ -242,7 +246,7 @@ func (w *muxWalk) judge(a *muxAsker, line string) {
 			w.t.Fatalf("client %d: its end word is answered %q with %d before it", a.name, line, len(a.waits))
 		}
 	case data == q.text && q.at != nil:
-	case line == "NAK "+q.seq+" upstream lost" && (q.at == nil || q.at.lost):
+	case line == "NAK "+q.seq+" upstream lost" && (q.at == nil || w.isLost(q.at)):
 		w.kinds["lost"]++
 	case line == "NAK "+q.seq+" timeout" && w.timeout > 0 && age >= w.timeout:
 		w.kinds["timeout"]++
@@ -251,6 +255,14 @@ func (w *muxWalk) judge(a *muxAsker, line string) {
 	default:
 		w.t.Fatalf("client %d: %q answers %+v", a.name, line, *q)
 	}
+}
+
+// isLost reports whether a connection has ended, by its server or by the proxy.
+func (w *muxWalk) isLost(c *muxServed) bool {
+	if !c.lost {
+		c.got += w.takes(c.Peer)
+	}
+	return c.lost || c.Ended() || c.Err() != 0
 }
 
 // serve is what servers do with what has come to them.
@@ -284,6 +296,12 @@ func (w *muxWalk) take(c *muxServed) {
 		}
 		c.got = rest
 		word := strings.SplitN(line, " ", 3)
+		if len(word) == 2 && word[0] == "REQ" && word[1] == strconv.Itoa(c.next) { // of a check
+			w.kinds["check"]++
+			c.owes = append(c.owes, muxAsked{seq: word[1]})
+			c.next++
+			continue
+		}
 		if len(word) != 3 || word[0] != "REQ" || word[1] != strconv.Itoa(c.next) {
 			w.t.Fatalf("server %d gets %q as request %d", c.server, line, c.next)
 		}

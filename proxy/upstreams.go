@@ -252,6 +252,9 @@ func (p *Proxy) stood(ns int64) {
 	p.stoodUntil, p.stoodFor = p.loop.Now(), ns
 	for _, u := range p.upstreams {
 		u.checker.forgive(ns)
+		if u.bundle != nil {
+			u.bundle.forgive(ns)
+		}
 	}
 	p.postponeDrain(ns)
 }

@@ -71,11 +71,8 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o *options, code int
 	if slices.ContainsFunc(o.servers.words(), func(w string) bool { return len(w) > proxy.EndWordBytesMax }) {
 		return nil, f.Refuse("end-words", fmt.Sprintf("a word has more than %d bytes", proxy.EndWordBytesMax)), true
 	}
-	if o.config.Ordered && o.config.Mux == 0 {
-		return nil, f.Refuse("ordered", "needs -mux; without it replies come as the server gives them"), true
-	}
-	if why := o.cannotMux(); why != "" {
-		return nil, f.Refuse("mux", why), true
+	if name, why := o.cannotShare(); why != "" {
+		return nil, f.Refuse(name, why), true
 	}
 	o.apply()
 	o.applyServers(f)

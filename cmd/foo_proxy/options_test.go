@@ -44,6 +44,7 @@ func TestAWrongCommandLineIsOneLineAndCodeTwo(t *testing.T) {
 		{"-mux 1 -send-proxy v1", "-mux: cannot go with -send-proxy: a shared connection has no one client to tell of"},
 		{"-on-server-close relay -mux 1", "-mux: cannot go with -on-server-close relay: the end of a shared connection is no one client's"},
 		{"-ordered", "-ordered: needs -mux; without it replies come as the server gives them"},
+		{"-link-max-age 1m", "-link-max-age: needs -mux; without it a connection is as old as its client's"},
 		{"-drain 5", `-drain: "5" has no unit; write 5s or 5ms`},
 		{"-drain 0s", "-drain: 0s is not between 1ms and 24h"},
 		{"-idle-timeout -1s", "-idle-timeout: -1s is not between 0s and 24h"},

@@ -39,6 +39,8 @@ func (o *options) declareServers(f *cli.Flags) {
 	f.Int(&c.Mux, "mux", "Let all clients share `N` connections to each server, instead of one for each client. Each request goes to its own server by -balance; only requests are forwarded, as with -strict; the death of a server ends no client.", 0, muxHigh)
 	f.ZeroIs("default off")
 	f.Bool(&c.Ordered, "ordered", "With -mux, hold replies back so that each client gets them in the order of its requests.")
+	f.Duration(&c.LinkMaxAge, "link-max-age", "With -mux, let another connection take the place of one that is older than this `DURATION`, or a quarter less.", 0, timeHigh)
+	f.ZeroIs("default off")
 	f.Choice(&s.onClose, "on-server-close", "Close the client with its server, or keep it: what is outstanding is answered NAK, all else goes to another server (default failover with several servers, relay with one).", closeRelay, closeFailover)
 	f.String(&s.endWords, "end-words", "With failover, close the client nevertheless where its server closes behind the reply to a request with one of these `WORDS`, in any case, commas between.")
 	f.Choice(&s.check, "check", "Check servers by a request, by a connection, or not at all (default foo with several servers, off with one).", "foo", "tcp", "off")
@@ -84,18 +86,22 @@ func (o *options) applyServers(f *cli.Flags) {
 	c.EndWords = s.words()
 }
 
-// cannotMux tells why connections cannot be shared with the other flags; it is empty
-// where they can.
-func (o *options) cannotMux() string {
+// cannotShare tells which flag of shared connections cannot go with the others, and
+// why; why is empty where all can.
+func (o *options) cannotShare() (name, why string) {
+	c := &o.config
 	switch {
-	case o.config.Mux == 0:
-		return ""
+	case c.Mux == 0 && c.Ordered:
+		return "ordered", "needs -mux; without it replies come as the server gives them"
+	case c.Mux == 0 && c.LinkMaxAge > 0:
+		return "link-max-age", "needs -mux; without it a connection is as old as its client's"
+	case c.Mux == 0:
 	case o.sendProxy != "":
-		return "cannot go with -send-proxy: a shared connection has no one client to tell of"
+		return "mux", "cannot go with -send-proxy: a shared connection has no one client to tell of"
 	case o.servers.onClose == closeRelay:
-		return "cannot go with -on-server-close relay: the end of a shared connection is no one client's"
+		return "mux", "cannot go with -on-server-close relay: the end of a shared connection is no one client's"
 	}
-	return ""
+	return "", ""
 }
 
 // findServers looks all names up once before there are clients. One that does not
