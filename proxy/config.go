@@ -183,9 +183,9 @@ const (
 	// 10 ms of distance at 100,000 requests a second.
 	muxCredits = 1024
 	// muxUnwantedMax bounds those of a link, among them, for which nobody waits any
-	// more. Where there are more, and time is over for another one, the link is given
-	// up: half of it is of use to nobody.
-	muxUnwantedMax = muxCredits / 2
+	// more. Where there are more when the link is looked at, another one takes its place;
+	// where time is over for one more, it is given up: so much of it is of use to nobody.
+	muxUnwantedMax = muxCredits / 4
 	// muxWindowMin is the least number of requests that a link has places for, and
 	// muxWindowMax how far apart the oldest that is owed and the newest may be: 256 KiB
 	// of places.

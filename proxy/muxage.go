@@ -58,7 +58,7 @@ func (l *muxLink) Expire(now int64) {
 		l.lose(failureCheck)
 		return
 	}
-	if a.oldAt > 0 && now >= a.oldAt || l.next-l.first >= muxWindowMax/2 {
+	if a.oldAt > 0 && now >= a.oldAt || l.next-l.first >= muxWindowMax/2 || l.unwanted > muxUnwantedMax {
 		l.replace()
 	}
 	due := now + l.lookInterval()

@@ -134,6 +134,37 @@ func TestAnOldSharedLinkIsReplaced(t *testing.T) {
 	}
 }
 
+// TestALinkOfRequestsThatNobodyWaitsForIsReplaced: their clients have left, and the
+// server does not answer them.
+func TestALinkOfRequestsThatNobodyWaitsForIsReplaced(t *testing.T) {
+	c, links := newMuxed(t, 1)
+	a, b := c.dial(), c.dial()
+	for i := range muxUnwantedMax + 100 {
+		a.SendString(fmt.Sprintf("REQ %d\n", i+1))
+		if i%100 == 99 {
+			c.settle()
+			c.takes(links[0])
+		}
+	}
+	c.settle()
+	a.Reset()
+	c.says(b, "REQ 1 b\n")
+	c.takes(links[0])
+	c.pass(2 * DefaultCheckInterval)
+	next := c.servers[0].Accept()
+	if next == nil {
+		t.Fatal("there is no other link")
+	}
+	c.says(b, "REQ 2 b\n")
+	c.hears(next, "REQ 1 b\n")
+	if links[0].Ended() || links[0].Err() != 0 {
+		t.Fatal("the old link is closed although somebody waits for a reply")
+	}
+	c.says(links[0], fmt.Sprintf("ACK %d b\n", muxUnwantedMax+101))
+	c.hears(b, "ACK 1 b\n")
+	c.ended(links[0])
+}
+
 // TestAnOldSharedLinkStaysWhereNoOtherStands.
 func TestAnOldSharedLinkStaysWhereNoOtherStands(t *testing.T) {
 	c, links := newMuxed(t, 1, func(config *Config) { config.LinkMaxAge = time.Second })
