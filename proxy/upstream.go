@@ -30,7 +30,7 @@ const (
 	numFailures
 )
 
-var failureNames = [numFailures]string{"refused", "connect_timeout", "reset", "ended", "line_too_long", "write_timeout", "request_timeout", "unanswered", "check", "stray", "nak_zero", "invalid"}
+var failureNames = [numFailures]string{"refused", "connect_timeout", "reset", "ended", "line_too_long", "write_timeout", "request_timeout", "unanswered", "check", "stray", "nak0", "invalid"}
 
 // upstream is one server. It belongs to the loop.
 type upstream struct {
