@@ -97,9 +97,10 @@ func (l *muxLink) reply(line []byte) (cost int, why failure) {
 		m.deliver()
 		m.gathered.session = s
 	}
+	before := len(m.gathered.lines)
 	m.gathered.lines = appendRenumbered(m.gathered.lines, line, r.seq)
 	s.logShared(l)
-	passed := s.takeShared(id, msg.Type, len(line))
+	passed := s.takeShared(id, msg.Type, len(m.gathered.lines)-before)
 	if s.owesNak() {
 		m.deliver() // its turn has come
 	}
