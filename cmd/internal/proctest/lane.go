@@ -1,7 +1,8 @@
 package proctest
 
 // This file owns one connection of a load: it sends, and holds each reply against
-// the oldest request that has none. It does not know the other connections.
+// the oldest request that has none, or where any order is good against the one that
+// it names. It does not know the other connections.
 
 import (
 	"bytes"
@@ -22,8 +23,9 @@ type lane struct {
 	bytes  int    // of a line
 	depth  int
 
-	sent, answered uint64      // Seq of the last request, and of the last one with a reply
-	sentAt         []time.Time // of request n at n modulo depth
+	sent, answered uint64        // Seq of the last request, and how many have a reply
+	anyOrder       bool          // of replies
+	waiting        []outstanding // of request n at n modulo depth, or behind where that is taken
 	in             []byte
 	filled         int // bytes of in
 	out, want      []byte
@@ -37,9 +39,16 @@ type lane struct {
 	done      bool
 }
 
+// outstanding is a request without a reply; a seq of 0 is none.
+type outstanding struct {
+	seq uint64
+	at  time.Time // when it was sent
+}
+
 // window is what a lane has seen since the last mark.
 type window struct {
 	latencies
+	acks          latencies // of all, those that were no NAKs
 	replies, naks int
 	gap           time.Duration
 }
@@ -48,7 +57,7 @@ func newLane(l *Load, conn *net.TCPConn, c LoadConfig, number int) *lane {
 	prefix := append([]byte(c.Name), '.')
 	prefix = append(strconv.AppendInt(prefix, int64(number), 10), '.')
 	return &lane{load: l, conn: conn, number: number, prefix: prefix, bytes: c.Bytes, depth: c.Depth,
-		sentAt: make([]time.Time, c.Depth), in: make([]byte, max(4<<10, 2*(c.Bytes+len(prefix)+64)))}
+		anyOrder: c.AnyOrder, waiting: make([]outstanding, c.Depth), in: make([]byte, max(4<<10, 2*(c.Bytes+len(prefix)+64)))}
 }
 
 // begin has one request answered, so that the connection stands on both sides.
@@ -113,10 +122,11 @@ func (a *lane) finish() {
 }
 
 // collect adds what the lane has seen in its window, and begins the next one.
-func (a *lane) collect(r *LoadResult, all *latencies, end time.Time) {
+func (a *lane) collect(r *LoadResult, all, acks *latencies, end time.Time) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	all.take(&a.window.latencies)
+	acks.take(&a.window.acks)
 	gap := a.window.gap
 	if !a.done {
 		gap = max(gap, end.Sub(a.lastReply))
@@ -145,11 +155,22 @@ func (a *lane) send(n int) error {
 	now := time.Now()
 	for range n {
 		a.sent++
-		a.sentAt[a.sent%uint64(a.depth)] = now
+		*a.place(0, a.sent) = outstanding{a.sent, now}
 		a.out = a.appendLine(a.out, "REQ ", a.sent)
 	}
 	_, err := a.conn.Write(a.out)
 	return err
+}
+
+// place is where the given Seq stands, or none where it is 0: at the place of
+// request near, or the first one behind. It is nil where there is no such place.
+func (a *lane) place(seq, near uint64) *outstanding {
+	for i := range a.waiting {
+		if w := &a.waiting[(near+uint64(i))%uint64(len(a.waiting))]; w.seq == seq {
+			return w
+		}
+	}
+	return nil
 }
 
 // appendLine appends a line of the given request. Its payload names connection
@@ -191,34 +212,54 @@ func (a *lane) receive() error {
 	return err
 }
 
-// judge holds a line against the oldest request without a reply. A wrong line
-// takes its place: where replies were lost, all behind them are wrong too.
+// judge holds a line against the request that it must answer. Where that is the
+// oldest one, a wrong line takes its place: where replies were lost, all behind them
+// are wrong too. In any order it takes nobody's.
 func (a *lane) judge(line []byte, now time.Time) {
 	a.window.replies++
 	if !a.lastReply.IsZero() {
 		a.window.gap = max(a.window.gap, now.Sub(a.lastReply))
 	}
 	a.lastReply = now
-	if a.answered == a.sent {
+	seq := a.answered + 1
+	if a.anyOrder {
+		seq = seqOf(line)
+	}
+	asked := a.place(seq, seq)
+	if seq == 0 || asked == nil {
 		a.wrong++ // nobody has asked
 		return
 	}
+	took := now.Sub(asked.at)
+	*asked = outstanding{}
 	a.answered++
-	a.window.add(now.Sub(a.sentAt[a.answered%uint64(a.depth)]))
-	a.want = a.appendLine(a.want[:0], "ACK ", a.answered)
+	a.window.add(took)
+	a.want = a.appendLine(a.want[:0], "ACK ", seq)
 	switch {
 	case bytes.Equal(line, a.want):
-	case a.isNak(line):
+		a.window.acks.add(took)
+	case a.isNak(line, seq):
 		a.window.naks++
 	default:
 		a.wrong++
 	}
 }
 
-// isNak reports whether a line is a NAK of the request just answered. Its reason
-// is its own.
-func (a *lane) isNak(line []byte) bool {
+// seqOf reads the Seq of a reply; 0 where it has none.
+func seqOf(line []byte) (seq uint64) {
+	_, rest, _ := bytes.Cut(line, []byte(" "))
+	for _, digit := range rest {
+		if digit < '0' || digit > '9' || seq > 1<<53 {
+			break
+		}
+		seq = 10*seq + uint64(digit-'0')
+	}
+	return seq
+}
+
+// isNak reports whether a line is a NAK of a request. Its reason is its own.
+func (a *lane) isNak(line []byte, seq uint64) bool {
 	a.want = append(a.want[:0], "NAK "...)
-	a.want = append(strconv.AppendUint(a.want, a.answered, 10), ' ')
+	a.want = append(strconv.AppendUint(a.want, seq, 10), ' ')
 	return bytes.HasPrefix(line, a.want)
 }

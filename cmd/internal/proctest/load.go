@@ -24,6 +24,8 @@ type LoadConfig struct {
 	Bytes int    // the length of a request's line, LF included; its payload may make it longer
 	Name  string // begins each payload, so that two loads are told apart; "load" where it is empty
 
+	AnyOrder bool // replies may overtake each other
+
 	Patience time.Duration // how long Stop waits for what is outstanding; the package's where it is 0
 }
 
@@ -50,11 +52,12 @@ type LoadResult struct {
 	Requests int // replies that came, NAKs included
 	Naks     int // of these, the NAKs
 	Total    int // replies of all connections since the start
-	Wrong    int // replies that are not the ACK or a NAK of the oldest outstanding request, byte for byte
+	Wrong    int // replies that are not the ACK or a NAK, byte for byte, of the oldest outstanding request, or of any
 	Missing  int // requests without a reply whose connection has ended
 	Lost     int // connections that somebody else ended, or that did not end in FIN
 
 	P50, P99, P999, Max time.Duration   // from the write of a request to the read of its reply
+	AckP99              time.Duration   // of requests that were not answered NAK
 	LongestGap          time.Duration   // between two consecutive replies of one connection
 	Gaps                []time.Duration // the longest of each connection, in their order
 	Elapsed             time.Duration   // length of the window
@@ -167,16 +170,17 @@ func (l *Load) cut() {
 // collect adds up the lanes of each part. A gap that still lasts counts as far as
 // it has come.
 func (l *Load) collect(end time.Time, parts int, part func(conn int) int) []LoadResult {
-	results, all := make([]LoadResult, parts), make([]latencies, parts)
+	results, all, acks := make([]LoadResult, parts), make([]latencies, parts), make([]latencies, parts)
 	for i, a := range l.lanes {
 		at := part(i)
-		a.collect(&results[at], &all[at], end)
+		a.collect(&results[at], &all[at], &acks[at], end)
 	}
 	for i := range results {
 		r := &results[i]
 		r.Elapsed = end.Sub(l.begin)
 		l.total += r.Requests
 		r.P50, r.P99, r.P999, r.Max = all[i].at(0.5), all[i].at(0.99), all[i].at(0.999), all[i].longest
+		r.AckP99 = acks[i].at(0.99)
 		r.Rate = float64(r.Requests) / max(r.Elapsed.Seconds(), 1e-9)
 	}
 	for i := range results {
