@@ -15,7 +15,7 @@ import (
 func TestWithoutAnyServerEachRequestGetsItsNakAtOnce(t *testing.T) {
 	const clients = 50
 	span := inForm(1500*time.Millisecond, 20*time.Second)
-	w := startWitnesses(t, 3)
+	w := startWitnesses(t, ownLinks, 3)
 	p := notingConnects(w)
 	log := readLog(p.Process)
 	c := newCalmClients(p, clients)
@@ -69,7 +69,7 @@ type calmClients struct {
 func newCalmClients(p watched, n int) *calmClients {
 	c := &calmClients{t: p.T, naks: map[string]int{}}
 	for i := range n {
-		c.all = append(c.all, newAsker(p.Dial(), fmt.Sprintf("2.%d", i)))
+		c.all = append(c.all, ownLinks.asker(p.Dial(), fmt.Sprintf("2.%d", i)))
 	}
 	return c
 }

@@ -56,7 +56,7 @@ func (v *visitors) visit(addr string, visitor, visit int) error {
 	if err := conn.SetDeadline(time.Now().Add(proctest.Patience)); err != nil {
 		return err
 	}
-	a := newAsker(conn, fmt.Sprintf("2.%d", visitor))
+	a := ownLinks.asker(conn, fmt.Sprintf("2.%d", visitor))
 	a.from = visit * 2 * requests // each payload is another one
 	for range 2 {
 		reasons, err := a.ask(requests)
@@ -83,7 +83,7 @@ func (v *visitors) stop() {
 func TestAServerThatDiesAgainAndAgainHarmsOnlyWhatIsOnIt(t *testing.T) {
 	const every = 500 * time.Millisecond
 	span := inForm(4*time.Second, 20*time.Second)
-	w := startWitnesses(t, 3)
+	w := startWitnesses(t, ownLinks, 3)
 	p := notingConnects(w, "-check-interval", "100ms")
 	log := readLog(p.Process)
 	start := p.descriptors() // without those of checks

@@ -147,7 +147,7 @@ func TestAnIdleLinksEndCostsNothing(t *testing.T) {
 	p := watchProxy(t, forward, "-check", "off")
 	var askers []*asker
 	for i := range clients {
-		askers = append(askers, newAsker(p.Dial(), fmt.Sprintf("2.%d", i)))
+		askers = append(askers, ownLinks.asker(p.Dial(), fmt.Sprintf("2.%d", i)))
 	}
 	closed, naks := 0, map[string]int{}
 	for range rounds {
@@ -205,7 +205,7 @@ func TestAnIdleLinksEndCostsAtMostTheWriteThatCrossesIt(t *testing.T) {
 	for i := range clients {
 		conn := p.Dial()
 		work.Go(func() {
-			a := newAsker(conn, fmt.Sprintf("2.%d", i))
+			a := ownLinks.asker(conn, fmt.Sprintf("2.%d", i))
 			for closed.Load() < wanted {
 				reasons, err := a.ask(depth)
 				if err != nil {

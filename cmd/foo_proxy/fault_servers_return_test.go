@@ -17,7 +17,7 @@ import (
 // checks.
 func TestAServerThatIsBackTakesItsShareAgain(t *testing.T) {
 	times := inForm(2, 10)
-	w := startWitnesses(t, 3)
+	w := startWitnesses(t, ownLinks, 3)
 	p := watchProxy(t, w.forward(), "-rebalance")
 	log := readLog(p.Process)
 	standard := proctest.StandardLoad(p.Addr)

@@ -29,7 +29,7 @@ type stopped struct {
 func stopOne(t *testing.T, timeout, stop time.Duration) (s stopped) {
 	t.Helper()
 	const victim = 1
-	w := startWitnesses(t, 3)
+	w := startWitnesses(t, ownLinks, 3)
 	p := watchProxy(t, w.forward(), "-request-timeout", timeout.String())
 	log := readLog(p.Process)
 	standard := proctest.StandardLoad(p.Addr)
@@ -114,11 +114,11 @@ func TestAStoppedServerIsLeftAndItsLateRepliesGoNowhere(t *testing.T) {
 // TestALateReplyIsSwallowed is row U4 of a server that stays: its sessions see
 // that it was slow, and nothing of what it says afterwards.
 func TestALateReplyIsSwallowed(t *testing.T) {
-	w := startWitnesses(t, 3)
+	w := startWitnesses(t, ownLinks, 3)
 	p := watchProxy(t, w.forward(), "-request-timeout", "200ms", "-check", "off")
 	var clients []*asker
 	for i := range 3 { // one on each server
-		clients = append(clients, newAsker(p.Dial(), fmt.Sprintf("0.%d", i)))
+		clients = append(clients, ownLinks.asker(p.Dial(), fmt.Sprintf("0.%d", i)))
 	}
 	rounds, late := inForm(2, 10), 0
 	expect := func(c *asker, n int, want string) {

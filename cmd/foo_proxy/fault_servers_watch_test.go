@@ -102,21 +102,24 @@ func ninetyNinth(all []time.Duration) (p99, longest time.Duration) {
 
 // asker is a client that sends several requests at once and judges each reply.
 type asker struct {
-	conn net.Conn
-	seq  int
-	from int    // what its payloads count from
-	in   []byte // what has come behind the last whole line
-	name string // begins its payloads
+	conn     net.Conn
+	seq      int
+	from     int    // what its payloads count from
+	in       []byte // what has come behind the last whole line
+	name     string // begins its payloads
+	anyOrder bool   // replies may overtake each other
 }
-
-func newAsker(conn net.Conn, name string) *asker { return &asker{conn: conn, name: name} }
 
 // ask sends so many requests in one write, and gives the reason of each one's NAK
 // in their order; it is empty where the reply is its ACK.
 func (a *asker) ask(n int) (reasons []string, err error) {
-	var out, want []byte
-	for i := range n {
-		out = fmt.Appendf(out, "REQ %d %s.%d\n", a.seq+1+i, a.name, a.from+a.seq+1+i)
+	var out []byte
+	var due []int // requests without a reply
+	first := a.seq + 1
+	for range n {
+		a.seq++
+		due = append(due, a.seq)
+		out = fmt.Appendf(out, "REQ %d %s.%d\n", a.seq, a.name, a.from+a.seq)
 	}
 	err = a.conn.SetDeadline(time.Now().Add(proctest.Patience))
 	if err == nil {
@@ -125,21 +128,25 @@ func (a *asker) ask(n int) (reasons []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for range n {
-		a.seq++
+	reasons = make([]string, n)
+	for len(due) > 0 {
 		line, err := a.line()
 		if err != nil {
-			return reasons, err
+			return nil, err
 		}
-		want = fmt.Appendf(want[:0], "ACK %d %s.%d", a.seq, a.name, a.from+a.seq)
-		reason := ""
-		if line != string(want) {
-			var isNak bool
-			if reason, isNak = strings.CutPrefix(line, "NAK "+strconv.Itoa(a.seq)+" "); !isNak {
-				return reasons, fmt.Errorf("request %d of %s got %.100q", a.seq, a.name, line)
+		at := 0
+		if a.anyOrder {
+			at = max(0, slices.IndexFunc(due, func(seq int) bool { return strings.HasPrefix(line[min(4, len(line)):], strconv.Itoa(seq)+" ") }))
+		}
+		seq := due[at]
+		if line != fmt.Sprintf("ACK %d %s.%d", seq, a.name, a.from+seq) {
+			reason, isNak := strings.CutPrefix(line, fmt.Sprintf("NAK %d ", seq))
+			if !isNak {
+				return nil, fmt.Errorf("request %d of %s got %.100q", seq, a.name, line)
 			}
+			reasons[seq-first] = reason
 		}
-		reasons = append(reasons, reason)
+		due = slices.Delete(due, at, at+1)
 	}
 	return reasons, nil
 }

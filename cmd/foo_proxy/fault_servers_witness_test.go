@@ -24,7 +24,7 @@ import (
 )
 
 // playWitness asks the test binary for a witness; its value is where to listen,
-// a blank, and the file of notes.
+// the file of notes, and how many bytes it reads at once, with blanks between.
 const playWitness = "FOO_TEST_PLAYS_THE_WITNESS"
 
 // A note is a word: its kind in the first byte, and behind it which request or
@@ -41,28 +41,33 @@ const (
 // witness is the server. It insists on the numbers 1, 2, 3... on each connection.
 // A request of "QUIT" ends its connection, as with the servers of the field.
 type witness struct {
-	notes *os.File
-	links atomic.Uint64
+	notes     *os.File
+	readBytes int // at once; 0: as much as there is
+	links     atomic.Uint64
 }
 
 // orWitness is main, or a witness.
 func orWitness(main func()) func() {
 	return func() {
-		addr, file, asked := strings.Cut(os.Getenv(playWitness), " ")
-		if !asked {
+		asked := strings.Fields(os.Getenv(playWitness))
+		if len(asked) == 0 {
 			main()
 			return
 		}
-		notes, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		w := &witness{}
+		if _, err := fmt.Sscan(asked[2], &w.readBytes); err != nil {
+			panic(err)
+		}
+		notes, err := os.OpenFile(asked[1], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
 			panic(err)
 		}
-		listener, err := net.Listen("tcp", addr)
+		w.notes = notes
+		listener, err := net.Listen("tcp", asked[0])
 		if err != nil {
 			panic(err)
 		}
 		fmt.Fprintf(os.Stderr, "{\"msg\":\"listening\",\"address\":%q}\n", listener.Addr())
-		w := &witness{notes: notes}
 		for {
 			c, err := listener.Accept()
 			if err != nil {
@@ -74,8 +79,13 @@ func orWitness(main func()) func() {
 }
 
 // witnessReceiveBytes is the receive buffer of a witness's connections: small, so
-// that long lines stand half in it.
-const witnessReceiveBytes = 8 << 10
+// that long lines stand half in it. On a link that many clients share those would
+// have everybody wait for the kernel's window timers; there the buffer is as usual,
+// and a witness reads pieces of witnessPieceBytes.
+const (
+	witnessReceiveBytes = 8 << 10
+	witnessPieceBytes   = 4 << 10
+)
 
 // testimony is what one connection of a witness is in the middle of.
 type testimony struct {
@@ -91,12 +101,18 @@ type testimony struct {
 func (w *witness) serve(conn *net.TCPConn) {
 	defer conn.Close()
 	y := &testimony{conn: conn, link: w.links.Add(1)}
-	if err := conn.SetReadBuffer(witnessReceiveBytes); err != nil {
-		panic(err)
+	if w.readBytes == 0 {
+		if err := conn.SetReadBuffer(witnessReceiveBytes); err != nil {
+			panic(err)
+		}
 	}
 	in, filled := make([]byte, 64<<10), 0
 	for !y.last {
-		n, err := conn.Read(in[filled:])
+		piece := in[filled:]
+		if w.readBytes > 0 {
+			piece = piece[:min(len(piece), w.readBytes)]
+		}
+		n, err := conn.Read(piece)
 		if err != nil {
 			return
 		}
@@ -114,6 +130,9 @@ func (w *witness) serve(conn *net.TCPConn) {
 		w.keep(y)
 		if !w.reply(y) {
 			return
+		}
+		if w.readBytes > 0 && y.half && rand.IntN(8) == 0 {
+			time.Sleep(time.Millisecond) // the rest of the line is not read for a moment
 		}
 	}
 }
@@ -206,13 +225,17 @@ type witnesses struct {
 	addrs []string
 	files []string // of notes, one for each life
 	last  []string // the file of each one's last life
+	piece int      // how many bytes they read at once
 }
 
 // startWitnesses starts some, each on a loopback address of its own: no
 // connection of anybody else takes its port while it is dead.
-func startWitnesses(t *testing.T, n int) *witnesses {
+func startWitnesses(t *testing.T, m mode, n int) *witnesses {
 	t.Helper()
 	w := &witnesses{t: t}
+	if m.shares() {
+		w.piece = witnessPieceBytes
+	}
 	for i := range n {
 		w.all, w.last, w.addrs = append(w.all, nil), append(w.last, ""), append(w.addrs, fmt.Sprintf("127.0.0.%d:0", 11+i))
 		w.start(i)
@@ -227,7 +250,7 @@ func (w *witnesses) start(i int) {
 	file := filepath.Join(w.t.TempDir(), "notes")
 	w.files, w.last[i] = append(w.files, file), file
 	cmd := proctest.Command()
-	cmd.Env = append(cmd.Env, playWitness+"="+w.addrs[i]+" "+file)
+	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%s %s %d", playWitness, w.addrs[i], file, w.piece))
 	w.all[i] = proctest.Launch(w.t, cmd)
 }
 
@@ -269,7 +292,7 @@ type evidence struct {
 	executed                  int // requests
 	twice                     int // of them, those that had been executed before
 	refused                   int // requests out of their order
-	halfRequests, halfReplies int // connections that were in the middle of a line last
+	halfRequests, halfReplies int // connections that were in the middle of a line at a life's end
 }
 
 // halves reports whether there was both.
@@ -279,7 +302,7 @@ func (w *witnesses) evidence() (e evidence) {
 	w.t.Helper()
 	var ids []uint64
 	for _, file := range w.files {
-		ids = e.add(ids, w.read(file))
+		ids = e.add(ids, w.read(file), !slices.Contains(w.last, file))
 	}
 	slices.Sort(ids)
 	e.executed = len(ids)
@@ -296,8 +319,9 @@ func (w *witnesses) read(file string) []byte {
 	return notes
 }
 
-// add reads the notes of one life, and appends the requests that it executed.
-func (e *evidence) add(ids []uint64, notes []byte) []uint64 {
+// add reads the notes of one life, which has ended or goes on, and appends the
+// requests that it executed.
+func (e *evidence) add(ids []uint64, notes []byte, ended bool) []uint64 {
 	requests, replies := map[uint64]bool{}, map[uint64]bool{}
 	for ; len(notes) >= 8; notes = notes[8:] {
 		note := binary.LittleEndian.Uint64(notes)
@@ -316,8 +340,10 @@ func (e *evidence) add(ids []uint64, notes []byte) []uint64 {
 			delete(replies, what)
 		}
 	}
-	e.halfRequests += len(requests)
-	e.halfReplies += len(replies)
+	if ended {
+		e.halfRequests += len(requests)
+		e.halfReplies += len(replies)
+	}
 	return ids
 }
 
@@ -327,7 +353,7 @@ func (w *witnesses) connsOf(server int) map[int]bool {
 	w.t.Helper()
 	var e evidence
 	conns := map[int]bool{}
-	for _, id := range e.add(nil, w.read(w.last[server])) {
+	for _, id := range e.add(nil, w.read(w.last[server]), false) {
 		conns[int(id>>40&0xfff)] = true
 	}
 	return conns
