@@ -20,7 +20,7 @@ func TestAServerThatIsBackTakesItsShareAgain(t *testing.T) {
 }
 
 func restartServers(t *testing.T, m mode) {
-	times := inForm(2, 10)
+	times := inMode(m, 2, 10, 1)
 	w := startWitnesses(t, m, 3)
 	p := watchProxy(t, w.forward(), m.args("-rebalance")...)
 	log := readLog(p.Process)
