@@ -13,14 +13,18 @@ import (
 
 // TestWithoutAnyServerEachRequestGetsItsNakAtOnce is row U5.
 func TestWithoutAnyServerEachRequestGetsItsNakAtOnce(t *testing.T) {
+	inModes(t, askNobody, ownLinks, muxed)
+}
+
+func askNobody(t *testing.T, m mode) {
 	const clients = 50
-	span := inForm(1500*time.Millisecond, 20*time.Second)
-	w := startWitnesses(t, ownLinks, 3)
-	p := notingConnects(w)
+	span := inMode(m, 1500*time.Millisecond, 20*time.Second, time.Second)
+	w := startWitnesses(t, m, 3)
+	p := notingConnects(w, m.args()...)
 	log := readLog(p.Process)
 	c := newCalmClients(p, clients)
 	c.askEach(func() {})
-	killed, down := killAll(p, w)
+	killed, down := killAll(p, m, w)
 
 	var waits []time.Duration
 	for range 20 {
@@ -44,7 +48,7 @@ func TestWithoutAnyServerEachRequestGetsItsNakAtOnce(t *testing.T) {
 	mostFirst, _, _ := connectsOf(&n, w, killed, down)
 	p99, _ := ninetyNinth(waits)
 	share := float64(cpu) / float64(end.Sub(begin))
-	proctest.Figure(t, "U5", fmt.Sprintf("kill -9 of all 3 servers under L; %d clients ask %.0f times a second for %v", clients, float64(asked)/end.Sub(begin).Seconds(), span),
+	proctest.Figure(t, m.row("U5"), fmt.Sprintf("kill -9 of all 3 servers under L; %d clients ask %.0f times a second for %v", clients, float64(asked)/end.Sub(begin).Seconds(), span),
 		fmt.Sprintf("NAK p99 %.2f ms; 0 connections lost; CPU %.1f %%; at most %.1f connects/s and server, %.0f to %.0f ms apart (%d to one server in the %.1f s before it was ejected); service again %.2f s after the first one listens",
 			milliseconds(p99), 100*share, float64(most)/end.Sub(begin).Seconds(), milliseconds(shortest), milliseconds(longest), mostFirst, down.Sub(killed).Seconds(), again.Seconds()),
 		"5 ms; 0; 10 %; 10/s with jitter; 1 s")
@@ -121,9 +125,9 @@ func (c *calmClients) finish() {
 
 // killAll kills all servers under L, which then gets NAKs and nothing else. It
 // gives when they were killed, and when the proxy knew of all.
-func killAll(p watched, w *witnesses) (killed, down time.Time) {
+func killAll(p watched, m mode, w *witnesses) (killed, down time.Time) {
 	p.T.Helper()
-	standard := proctest.StandardLoad(p.Addr)
+	standard := m.load(proctest.StandardLoad(p.Addr))
 	standard.Name = "0"
 	l := proctest.StartLoad(p.T, standard)
 	killed = time.Now()
