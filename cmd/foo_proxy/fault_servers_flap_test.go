@@ -16,6 +16,7 @@ import (
 // visitors come, ask and go, so that a server that is back gets sessions at once.
 type visitors struct {
 	t        *testing.T
+	mode     mode
 	quit     chan struct{}
 	work     sync.WaitGroup
 	lock     sync.Mutex // guards what follows
@@ -24,8 +25,8 @@ type visitors struct {
 	naks     map[string]int
 }
 
-func startVisitors(t *testing.T, addr string, n int) *visitors {
-	v := &visitors{t: t, quit: make(chan struct{}), naks: map[string]int{}}
+func startVisitors(t *testing.T, m mode, addr string, n int) *visitors {
+	v := &visitors{t: t, mode: m, quit: make(chan struct{}), naks: map[string]int{}}
 	for i := range n {
 		v.work.Go(func() {
 			for visit := 0; ; visit++ {
@@ -56,7 +57,7 @@ func (v *visitors) visit(addr string, visitor, visit int) error {
 	if err := conn.SetDeadline(time.Now().Add(proctest.Patience)); err != nil {
 		return err
 	}
-	a := ownLinks.asker(conn, fmt.Sprintf("2.%d", visitor))
+	a := v.mode.asker(conn, fmt.Sprintf("2.%d", visitor))
 	a.from = visit * 2 * requests // each payload is another one
 	for range 2 {
 		reasons, err := a.ask(requests)
@@ -81,15 +82,22 @@ func (v *visitors) stop() {
 
 // TestAServerThatDiesAgainAndAgainHarmsOnlyWhatIsOnIt is row U6.
 func TestAServerThatDiesAgainAndAgainHarmsOnlyWhatIsOnIt(t *testing.T) {
+	inModes(t, killAgainAndAgain, ownLinks, muxed)
+}
+
+func killAgainAndAgain(t *testing.T, m mode) {
 	const every = 500 * time.Millisecond
-	span := inForm(4*time.Second, 20*time.Second)
-	w := startWitnesses(t, ownLinks, 3)
-	p := notingConnects(w, "-check-interval", "100ms")
+	span := inMode(m, 4*time.Second, 20*time.Second, 2*time.Second)
+	w := startWitnesses(t, m, 3)
+	p := notingConnects(w, m.args("-check-interval", "100ms")...)
 	log := readLog(p.Process)
+	if m.shares() {
+		p.untilLinks(m.links)
+	}
 	start := p.descriptors() // without those of checks
-	standard := proctest.StandardLoad(p.Addr)
+	standard := m.load(proctest.StandardLoad(p.Addr))
 	standard.Name = "0"
-	l, v := proctest.StartLoad(t, standard), startVisitors(t, p.Addr, 6)
+	l, v := proctest.StartLoad(t, standard), startVisitors(t, m, p.Addr, 6)
 	deaths, backs := 0, 0
 	for begin := time.Now(); time.Since(begin) < span; {
 		deaths++
@@ -124,7 +132,7 @@ func TestAServerThatDiesAgainAndAgainHarmsOnlyWhatIsOnIt(t *testing.T) {
 		}
 	}
 	share, nakShare := float64(s.Upstreams[0].Requests)/float64(all), float64(naks)/float64(r.Total+v.requests)
-	proctest.Figure(t, "U6", fmt.Sprintf("kill -9 of one of 3 servers every %v for %v, with sessions on it %d of %d times; L and %d clients that come, ask 16 times and go", every, span, backs, deaths, v.visits),
+	proctest.Figure(t, m.row("U6"), fmt.Sprintf("kill -9 of one of 3 servers every %v for %v, with sessions on it %d of %d times; L and %d clients that come, ask 16 times and go", every, span, backs, deaths, v.visits),
 		fmt.Sprintf("0 of %d requests without their one reply, %d executed twice; NAKs %.2f %% of all, %.2f %% of all were given to that server; %d healthy servers ejected; descriptors at the start value %.0f ms after the end; %d to %d goroutines",
 			r.Total+v.requests, e.twice, 100*nakShare, 100*share, unjust, milliseconds(free), n.Fewest, n.Most), "0; 0; NAKs below its share; 0; flat; flat")
 	if e.twice+e.refused > 0 || unjust > 0 || nakShare > share || n.Most-n.Fewest > 10 {
