@@ -84,8 +84,10 @@ func (r *tearer) serve(c *net.TCPConn) {
 }
 
 // TestNoLineIsTorn is row U7. The load looks at each byte of each line.
-func TestNoLineIsTorn(t *testing.T) {
-	trials := int64(inForm(500, 10_000))
+func TestNoLineIsTorn(t *testing.T) { inModes(t, tearLines, ownLinks, muxed, muxedInTurn) }
+
+func tearLines(t *testing.T, m mode) {
+	trials := int64(inMode(m, 500, 10_000, 300))
 	var tearers []*tearer
 	var addrs []string
 	for range 3 {
@@ -103,12 +105,12 @@ func TestNoLineIsTorn(t *testing.T) {
 		}
 		return n
 	}
-	p := watchProxy(t, strings.Join(addrs, ","), "-check-interval", fastChecks)
-	l := proctest.StartLoad(t, proctest.LoadConfig{Addr: p.Addr, Conns: 16, Depth: 8, Bytes: 64})
+	p := watchProxy(t, strings.Join(addrs, ","), m.args("-check-interval", fastChecks)...)
+	l := proctest.StartLoad(t, m.load(proctest.LoadConfig{Addr: p.Addr, Conns: 16, Depth: 8, Bytes: 64}))
 	until(t, "enough replies were torn", func() bool { return torn() >= trials })
 	r := l.Stop()
 	s := p.servers()
-	proctest.Figure(t, "U7", "3 servers end in the middle of a reply, in FIN or RST",
+	proctest.Figure(t, m.row("U7"), "3 servers end in the middle of a reply, in FIN or RST",
 		fmt.Sprintf("%d torn lines at a client in %d trials; %d of %d requests got a NAK, 0 got nothing", r.Wrong, torn(), s.Naks["upstream lost"], r.Total), "0 in 10,000")
 	expectFaultless(t, "the load", r)
 	if s.Naks["upstream lost"] == 0 {
