@@ -4,6 +4,8 @@
 
 package proxy
 
+import "slices"
+
 // lose lets the link go, and everything on it.
 func (l *muxLink) lose(why failure) {
 	b := l.bundle
@@ -42,13 +44,13 @@ func (l *muxLink) clear(why nak) (lost int) {
 		case r.isSent():
 			r.nak = why
 			lost++
+			s := m.sessionOf(r)
+			if last := len(m.told) - 1; last < 0 || m.told[last] != s {
+				m.told = append(m.told, s)
+			}
 		}
 		r.state = recordAnswered
-		s := m.sessionOf(r)
-		s.logShared(l)
-		if last := len(m.told) - 1; last < 0 || m.told[last] != s {
-			m.told = append(m.told, s)
-		}
+		m.sessionOf(r).logShared(l)
 	}
 	l.bundle.upstream.load.outstanding -= l.owed
 	l.first, l.owed, l.unwanted, l.late = l.next, 0, 0, 0
@@ -84,12 +86,13 @@ func (l *muxLink) requeue() {
 	}
 }
 
-// takeBack takes those requests off the link, in their order.
+// takeBack takes those requests off the link, in their order. Their numbers are given
+// again: the link may be taken into use again, and its server counts on.
 func (l *muxLink) takeBack() (all []unsentRequest) {
 	p := l.bundle.mux.proxy
 	written := l.conn.Written()
 	unsent := l.conn.Unsent()
-	stays := len(unsent)
+	stays, next := len(unsent), l.next
 	for n := l.first; n < l.next; n++ {
 		id := *l.place(n)
 		if id == 0 {
@@ -100,7 +103,7 @@ func (l *muxLink) takeBack() (all []unsentRequest) {
 		if !whole {
 			continue
 		}
-		stays = min(stays, int(begin-written))
+		stays, next = min(stays, int(begin-written)), min(next, n)
 		l.take(n)
 		l.bundle.upstream.load.outstanding--
 		switch {
@@ -115,11 +118,13 @@ func (l *muxLink) takeBack() (all []unsentRequest) {
 		}
 	}
 	l.conn.TakeBack(written + uint64(stays))
+	l.first, l.next = min(l.first, next), next
 	return all
 }
 
 // queueAgain puts requests that were taken back among those that are queued, in their
-// client's order.
+// client's order: the link may have had them in another one, where one of them had been
+// taken back before.
 func (s *session) queueAgain(mine []unsentRequest) {
 	p, x := s.proxy, s.more()
 	queued := x.lines
@@ -131,10 +136,12 @@ func (s *session) queueAgain(mine []unsentRequest) {
 			n := lineLength(queued)
 			lines = append(lines, queued[:n]...)
 			queued = queued[n:]
-		case len(mine) > 0 && mine[0].id == id:
-			r.state = recordQueued
-			lines = append(lines, mine[0].line...)
-			mine = mine[1:]
+		default:
+			if i := slices.IndexFunc(mine, func(u unsentRequest) bool { return u.id == id }); i >= 0 {
+				r.state = recordQueued
+				lines = append(lines, mine[i].line...)
+				mine = slices.Delete(mine, i, i+1)
+			}
 		}
 		id = r.nextClient
 	}
