@@ -93,7 +93,7 @@ func TestSIGUSR1PrintsOneLine(t *testing.T) {
 			"naks_local_by_reason line too long empty line unknown type Seq missing Seq has a sign Seq has a leading zero Seq is zero " +
 			"Seq is not decimal Seq overflow data is not UTF-8 data holds NUL not a request upstream lost no server timeout " +
 			"upstreams address SERVER state up sessions outstanding requests failures refused connect_timeout reset ended line_too_long " +
-			"write_timeout request_timeout unanswered check stray nak_zero invalid uptime_s"
+			"write_timeout request_timeout unanswered check stray nak0 invalid uptime_s"
 		if got := strings.Replace(strings.Join(names, " "), server, "SERVER", 1); got != want {
 			t.Errorf("names: %s", got)
 		}
