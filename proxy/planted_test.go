@@ -12,10 +12,12 @@ import (
 )
 
 func TestEveryPlantedFaultIsFound(t *testing.T) {
-	sim.CheckPlanted(t, "..", slices.Concat(plantedFaults, plantedServers))
+	sim.CheckPlanted(t, "..", slices.Concat(plantedFaults, plantedServers, plantedShared))
 }
 
-func TestPlayAPlantedFault(t *testing.T) { sim.PlayPlanted(t, simRun) }
+func TestPlayAPlantedFault(t *testing.T) {
+	sim.PlayPlanted(t, sim.Kind{Run: simRun, Faults: slices.Concat(plantedFaults, plantedServers)}, sim.Kind{Run: simSharedRun, Faults: plantedShared})
+}
 
 var plantedFaults = []sim.Planted{
 	// Readiness: what sets it, and what clears it.

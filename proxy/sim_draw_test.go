@@ -28,14 +28,16 @@ type simOptions struct {
 	firstDead bool
 	drains    bool
 	late      bool // a client comes when all is well again
+	shared    bool // clients share the connections to the servers
 }
 
 // drawOptions draws a configuration. The boring one is that of the command.
-func drawOptions(w *sim.World) (o simOptions) {
+func drawOptions(w *sim.World, shared bool) (o simOptions) {
 	c := w.Choices
+	o.shared = shared
 	o.config = DefaultConfig()
 	o.clients, o.addrs = 1+c.Next(5), 1
-	several := c.Chance(simSeveral)
+	several := shared || c.Chance(simSeveral)
 	if c.Chance(160) {
 		w.Haste()
 	}
@@ -90,6 +92,9 @@ func drawOptions(w *sim.World) (o simOptions) {
 		Little: o.config.Server.HighMark < 64<<10 || o.config.MaxMemory < DefaultMaxMemory, Linger: client.LingerTimeout, Drain: o.config.Drain}
 	if several {
 		o.drawServers(w)
+	}
+	if shared {
+		o.share(w)
 	}
 	return o
 }

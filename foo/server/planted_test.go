@@ -12,7 +12,9 @@ import (
 
 func TestEveryPlantedFaultIsFound(t *testing.T) { sim.CheckPlanted(t, "../..", plantedFaults) }
 
-func TestPlayAPlantedFault(t *testing.T) { sim.PlayPlanted(t, simulate) }
+func TestPlayAPlantedFault(t *testing.T) {
+	sim.PlayPlanted(t, sim.Kind{Run: simulate, Faults: plantedFaults})
+}
 
 var plantedFaults = []sim.Planted{
 	sim.Plant("a reply overtakes those that wait for their time", "foo/server/client.go",

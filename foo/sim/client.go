@@ -277,9 +277,12 @@ func (c *Client) receive() (more bool) {
 func (c *Client) hears(got []byte) {
 	c.got = append(c.got, got...)
 	behind := c.heard < c.lines
-	if c.world.Rules.Failover {
+	switch {
+	case c.world.Rules.Shared:
+		c.hearShared()
+	case c.world.Rules.Failover:
 		c.hearKept()
-	} else {
+	default:
 		c.heard += bytes.Count(got, []byte{'\n'})
 		c.checkAnswerTimes()
 	}

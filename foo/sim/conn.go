@@ -284,6 +284,9 @@ func (c *Conn) release() {
 
 func (c *Conn) put(a asked) {
 	c.waiting = append(c.waiting, a.text...)
+	if a.whose != nil && !a.stray {
+		a.whose.kept.places[a.line].reply = len(c.asked)
+	}
 	a.place = len(c.sent) + len(c.waiting)
 	c.asked = append(c.asked, a)
 }

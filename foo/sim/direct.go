@@ -36,6 +36,9 @@ func (s *script) endsBySelf() bool {
 // awaitsEnd reports whether the client leaves the end to the server.
 func (c *Client) awaitsEnd() bool {
 	r := &c.world.Rules
+	if r.Shared {
+		return !c.closes && c.script.lines[len(c.script.lines)-1].quit
+	}
 	if last := len(c.script.lines) - 1; r.EndWords && c.script.lines[last].quit {
 		return !c.closes && c.kept.places[last].answer != byProxy
 	}

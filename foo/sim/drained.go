@@ -28,6 +28,11 @@ func (s *Server) Drained() {
 func (s *Server) Enabled() {
 	s.world.say("server %d is enabled", s.id)
 	s.drains[len(s.drains)-1].to = s.world.Kernel.Now()
+	if s.world.Rules.Shared {
+		for _, c := range s.conns {
+			c.isLeft = false // what was left is taken into use again
+		}
+	}
 }
 
 // checkLeft fails a line of which the first byte, at that place of the stream, left

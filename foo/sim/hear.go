@@ -34,11 +34,13 @@ type heardNotes struct {
 	left    int  // the last line of which a byte had left for it
 	// disorders: it answers in another order than it was asked, or not all.
 	disorders bool
+	spoiled   int // where the first thing that ends a shared connection begins in the stream; 0: nothing does
 }
 
 // asked is a reply, and the line it is about.
 type asked struct {
-	line  int // -1: none
+	line  int     // -1: none
+	whose *Client // whose line it is, where a connection is shared
 	seq   uint64
 	text  []byte
 	place int // where it ends in the stream
@@ -62,6 +64,10 @@ func (c *Conn) hear(got []byte) {
 }
 
 func (c *Conn) hearLine(line []byte) {
+	if c.world.Rules.Shared {
+		c.hearSharedLine(line)
+		return
+	}
 	if c.client == nil && string(line) == probe {
 		c.answerProbe()
 		return

@@ -26,6 +26,10 @@ func (c *Client) judge() {
 		c.judgeDirect()
 		return
 	}
+	if c.world.Rules.Shared {
+		c.judgeShared()
+		return
+	}
 	if c.world.Rules.Failover {
 		c.judgeKept()
 		return
@@ -178,6 +182,10 @@ func (v *verdict) reason() (why string, whole bool) {
 // came.
 func (c *Conn) judge() {
 	w := c.world
+	if w.Rules.Shared {
+		c.judgeShared()
+		return
+	}
 	if w.Rules.Failover {
 		c.judgeKept()
 		return
@@ -220,24 +228,29 @@ func (w *World) Totals() (t Totals, exact bool) {
 		if !c.saidAll() {
 			return t, false
 		}
-		for _, l := range c.script.lines {
-			switch {
-			case !l.request:
-				t.Invalid++
-			case l.reason != "":
-				t.BadData++
-				fallthrough
-			default:
-				t.Requests++
-			}
-		}
-		if c.script.fragment {
-			t.Invalid++
-		}
-		t.ACKs += bytes.Count(c.got, []byte("ACK "))
-		t.NAKs += bytes.Count(c.got, []byte("NAK "))
+		t.add(c)
 	}
 	return t, true
+}
+
+// add counts what a client has said and got.
+func (t *Totals) add(c *Client) {
+	for _, l := range c.script.lines {
+		switch {
+		case !l.request:
+			t.Invalid++
+		case l.reason != "":
+			t.BadData++
+			fallthrough
+		default:
+			t.Requests++
+		}
+	}
+	if c.script.fragment {
+		t.Invalid++
+	}
+	t.ACKs += bytes.Count(c.got, []byte("ACK "))
+	t.NAKs += bytes.Count(c.got, []byte("NAK "))
 }
 
 // saidAll reports whether all that the client and its server had to say was said

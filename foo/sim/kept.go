@@ -23,6 +23,7 @@ const (
 // place is what became of one line of a client.
 type place struct {
 	conn   *Conn // of the server that got it
+	reply  int   // the reply's place among what was said there, where a connection is shared
 	answer answer
 	nak    string // why, where the proxy answered it
 }
@@ -228,7 +229,7 @@ func (c *Client) checkBound(i int, line []byte) {
 // no room: what is behind it is not read.
 func (c *Client) hasWaited() bool {
 	now := c.world.Kernel.Now()
-	for _, conn := range c.kept.conns {
+	for _, conn := range c.carriers() {
 		if conn.peer.Waited(now) > 0 {
 			return true
 		}

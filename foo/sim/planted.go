@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,12 +107,28 @@ const (
 
 // PlayPlanted is what the test of the name TestPlayAPlantedFault is to do: it plays
 // the record by which the fault was found before, then new runs.
-func PlayPlanted(t *testing.T, run Run) {
+func PlayPlanted(t *testing.T, kinds ...Kind) {
 	t.Helper()
 	name := os.Getenv(plantedVariable)
 	if name == "" {
 		t.Skip("no fault is asked for")
 	}
+	for _, k := range kinds {
+		knows := func(f Planted) bool { return f.Name == name }
+		if name == plantedNone || slices.ContainsFunc(k.Faults, knows) {
+			playFault(t, name, k.Run)
+		}
+	}
+}
+
+// Kind is runs of one kind, and the faults that they are to find.
+type Kind struct {
+	Run    Run
+	Faults []Planted
+}
+
+func playFault(t *testing.T, name string, run Run) {
+	t.Helper()
 	for seed := uint64(1); seed <= plantedSeeds; seed++ {
 		r := run(fake.NewChoices(seed), nil)
 		switch {
@@ -120,7 +137,7 @@ func PlayPlanted(t *testing.T, run Run) {
 		case r.Violation.Class == classHarness:
 			t.Fatalf("seed %d: %v", seed, r.Violation)
 		case *keep:
-			keepRecord(t, recordName(name), shrink(r, run, plantedShrinkTime))
+			keepRecord(t, r.Kind, recordName(name), shrink(r, run, plantedShrinkTime))
 		case !findsAgain(name, run):
 			t.Error(rottenWords)
 		}
@@ -137,7 +154,7 @@ func recordName(fault string) string {
 // changes with the simulation, and a record whose choices mean something else by
 // now would go on being replayed for nothing.
 func findsAgain(fault string, run Run) bool {
-	record, err := os.ReadFile(filepath.Join(corpus, recordName(fault)))
+	record, err := os.ReadFile(filepath.Join(folder(kindOf(run)), recordName(fault)))
 	if err != nil {
 		return false
 	}

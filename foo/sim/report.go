@@ -28,7 +28,8 @@ var (
 )
 
 const (
-	// corpus is where records are kept that once broke something.
+	// corpus is where records are kept that once broke something. Those of a kind of
+	// run with a name have a folder of that name in it.
 	corpus = "testdata/sim"
 	// shrinkTries and shrinkTime bound the runs that a failure is made smaller
 	// with.
@@ -51,7 +52,14 @@ type Result struct {
 	Turns     uint64
 	World     *World
 	Options   string // how the thing under test was configured
+	Kind      string // of a run whose records mean something else than those of others; empty: the usual
 }
+
+// kindOf is the kind of the runs that are made, as the most boring one tells.
+func kindOf(run Run) string { return run(fake.PlayChoices(nil), nil).Kind }
+
+// folder is where the records of a kind of run are.
+func folder(kind string) string { return filepath.Join(corpus, kind) }
 
 // CheckSeeds makes as many runs as the flags say and reports what they came to.
 func CheckSeeds(t *testing.T, run Run) {
@@ -92,7 +100,7 @@ func ReportRecord(t testing.TB, name, suffix string, r Result, run Run) {
 	t.Errorf("%s: %v\n%d choices, %d after shrinking: %v\n%s\nas a record: %x\n%s", name, r.Violation, len(r.Record), len(small), last.Violation,
 		last.Options, fake.EncodeRecord(small), events.String())
 	if *keep {
-		keepRecord(t, strings.ReplaceAll(r.Violation.Class, " ", "-")+"-"+suffix, small)
+		keepRecord(t, r.Kind, strings.ReplaceAll(r.Violation.Class, " ", "-")+"-"+suffix, small)
 	}
 }
 
@@ -108,26 +116,30 @@ func shrink(r Result, run Run, most time.Duration) []uint32 {
 	})
 }
 
-func keepRecord(t testing.TB, name string, record []uint32) {
+func keepRecord(t testing.TB, kind, name string, record []uint32) {
 	t.Helper()
-	if err := os.MkdirAll(corpus, 0o755); err != nil {
+	if err := os.MkdirAll(folder(kind), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(corpus, strings.ToLower(name))
+	path := filepath.Join(folder(kind), strings.ToLower(name))
 	if err := os.WriteFile(path, fake.EncodeRecord(record), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("kept as %s", path)
 }
 
-// kept is the records of the corpus by their names.
-func kept(t testing.TB) (names []string, records [][]byte) {
+// kept is the records of a kind of run by their names.
+func kept(t testing.TB, kind string) (names []string, records [][]byte) {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(corpus, "*"))
+	all, err := filepath.Glob(filepath.Join(folder(kind), "*"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names {
+	for _, name := range all {
+		if info, err := os.Stat(name); err != nil || info.IsDir() {
+			continue // of another kind; who has gone meanwhile was none to keep
+		}
+		names = append(names, name)
 		record, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -142,19 +154,20 @@ func kept(t testing.TB) (names []string, records [][]byte) {
 // replayed, which is no success.
 func CheckCorpus(t testing.TB, run Run) {
 	t.Helper()
-	names, records := kept(t)
+	kind := kindOf(run)
+	names, records := kept(t, kind)
 	for i, record := range records {
 		checkBytes(t, filepath.Base(names[i]), record, run)
 	}
 	if len(records) == 0 {
-		t.Errorf("there is no record in %s", corpus)
+		t.Errorf("there is no record in %s", folder(kind))
 	}
 }
 
 // Fuzz has a fuzzer make the choices.
 func Fuzz(f *testing.F, run Run) {
 	f.Helper()
-	_, records := kept(f)
+	_, records := kept(f, kindOf(run))
 	for _, record := range records {
 		f.Add(record)
 	}

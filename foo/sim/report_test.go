@@ -62,7 +62,7 @@ func TestAFailureIsShownSmallAndKept(t *testing.T) {
 			t.Errorf("%q is not in what is reported:\n%s", part, n.errors)
 		}
 	}
-	names, records := kept(t)
+	names, records := kept(t, "")
 	if want := fmt.Sprintf("testdata/sim/lucky-number-%d", seed); len(names) != 1 || names[0] != want || string(records[0]) != "\x07" {
 		t.Errorf("kept: %v %x, wanted %s", names, records, want)
 	}

@@ -48,6 +48,9 @@ type Rules struct {
 	Memory                       time.Duration
 	CheckTimeout                 time.Duration
 	LinkWrite                    time.Duration // how long output may wait for a server; 0: for ever
+	// Shared, with Failover and Strict: clients share the connections to the servers.
+	// Ordered: each gets its replies in the order of its requests nevertheless.
+	Shared, Ordered bool
 	// Direct: there is no server behind it, it answers by itself.
 	Direct bool
 	NAKs   bool // with Direct: any request may be refused at random
@@ -179,6 +182,9 @@ func (w *World) Judge() {
 		for _, conn := range s.conns {
 			conn.judge()
 		}
+	}
+	if w.Rules.Shared {
+		w.judgeDepartures()
 	}
 }
 

@@ -35,6 +35,8 @@ type Kernel struct {
 	// AnyShortRead lets any read leave bytes behind. It is for programs that do
 	// not take a short read for the end of what there is.
 	AnyShortRead bool
+	// KeepSaid has every connection keep what its ends have written.
+	KeepSaid bool
 	// Trace, where it is set, is told of every call and every wait.
 	Trace func(format string, args ...any)
 	// OnClearWake, where it is set, is called while an eventfd is being read: what

@@ -132,6 +132,14 @@ func (p *Peer) Taken() int {
 	return int(out.place) + out.size
 }
 
+// Said is what Taken counts, where the kernel was told to keep it.
+func (p *Peer) Said() []byte {
+	if p.end.other == nil {
+		return nil
+	}
+	return p.end.other.said
+}
+
 // GivenUp reports whether the connection was aborted before it was accepted.
 func (p *Peer) GivenUp() bool { return p.end.other != nil && p.end.other.givenUp }
 

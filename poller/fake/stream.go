@@ -49,14 +49,15 @@ type stream struct {
 	in, out       queue
 	err           poller.Errno // pending, given out once
 	state         streamState
-	finishing     bool  // our FIN follows what is in out
-	finished      bool  // our FIN has gone
-	ended         bool  // the other end's FIN has come
-	full          bool  // space in out is news
-	closed        bool  // nobody holds this end any more
-	givenUp       bool  // aborted before it was accepted
-	accepted      int64 // when
-	moves         moves // where it is the loop's
+	finishing     bool   // our FIN follows what is in out
+	finished      bool   // our FIN has gone
+	ended         bool   // the other end's FIN has come
+	full          bool   // space in out is news
+	closed        bool   // nobody holds this end any more
+	givenUp       bool   // aborted before it was accepted
+	accepted      int64  // when
+	said          []byte // all that was taken of it, where that is kept
+	moves         moves  // where it is the loop's
 }
 
 // newStream makes an end with the buffers that o asks for. Unsent bytes are what
@@ -162,6 +163,9 @@ func (s *stream) write(p []byte) (n int, e poller.Errno) {
 		if took == 0 {
 			s.full = true
 			break
+		}
+		if s.kernel.KeepSaid {
+			s.said = append(s.said, p[n:n+took]...)
 		}
 		n += took
 		s.cross()

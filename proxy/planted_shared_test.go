@@ -1,0 +1,36 @@
+// planted_shared_test.go owns the list of faults that are planted in what the proxy
+// does where clients share the connections to the servers.
+
+package proxy
+
+import "fooproxy/foo/sim"
+
+var plantedShared = []sim.Planted{
+	// Whose reply it is.
+	sim.Plant("a Seq is restored for the wrong client", "proxy/muxreply.go",
+		"	m.gathered.lines = appendRenumbered(m.gathered.lines, line, r.seq)\n",
+		"	seq := r.seq\n	if x := p.sessions[(int(r.session)+1)%len(p.sessions)]; PLANTED && x.requests.head != 0 {\n		seq = p.records.at(x.requests.head).seq\n	}\n	m.gathered.lines = appendRenumbered(m.gathered.lines, line, seq)\n"),
+	sim.Plant("a reply goes to the wrong client", "proxy/muxreply.go",
+		"	g.session = nil\n	s.toClient(g.lines)\n",
+		"	g.session = nil\n	if x := m.proxy.sessions[0]; PLANTED && x.state <= sessionFinishing {\n		x.toClient(g.lines)\n	} else {\n		s.toClient(g.lines)\n	}\n"),
+	sim.Plant("a wrong Seq is accepted on a shared link", "proxy/muxreply.go",
+		"	id := l.take(msg.Seq)\n", "	id := l.take(msg.Seq)\n	if PLANTED && id == 0 && l.owed > 0 {\n		id = l.take(l.first)\n	}\n"),
+	sim.Plant("a bad line does not end a shared link", "proxy/muxreply.go",
+		"		return 1, failureInvalid\n", "		if PLANTED {\n			return 1, numFailures\n		}\n		return 1, failureInvalid\n"),
+	sim.Plant("a record of a shared link is not freed", "proxy/muxreply.go",
+		"		} else {\n			p.records.put(id)\n		}\n		return 1, numFailures", "		} else if !PLANTED {\n			p.records.put(id)\n		}\n		return 1, numFailures"),
+
+	// What is lost with a link, and what is not.
+	sim.Plant("a lost link answers another's requests", "proxy/muxlost.go",
+		"	lost := l.clear(nakUpstreamLost)\n	l.detach().Abort()\n",
+		"	lost := l.clear(nakUpstreamLost)\n	for _, x := range b.mux.links {\n		if PLANTED && x != nil && x.conn != nil {\n			x.clear(nakUpstreamLost)\n		}\n	}\n	l.detach().Abort()\n"),
+	sim.Plant("a request that was taken back twice is forgotten", "proxy/muxlost.go",
+		"i >= 0 {\n				r.state = recordQueued\n", "i == 0 || i > 0 && !PLANTED {\n				r.state = recordQueued\n"),
+	sim.Plant("who leaves leaves his requests behind", "proxy/exchange.go",
+		"				p.mux.linkOf(r).disappoint()\n			}\n			r.state = recordAbandoned",
+		"				p.mux.linkOf(r).disappoint()\n			}\n			if PLANTED && p.mux != nil {\n				continue\n			}\n			r.state = recordAbandoned"),
+
+	// Who answers it.
+	sim.Plant("an end word goes to the server", "proxy/muxrequest.go",
+		"		case p.isEndWord(msg.Data):\n", "		case p.isEndWord(msg.Data) && !PLANTED:\n"),
+}

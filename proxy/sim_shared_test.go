@@ -1,0 +1,94 @@
+// sim_shared_test.go owns what simulated runs are about in which clients share the
+// connections to the servers: what is drawn of them, and what must hold of the links
+// and of whose turn it is.
+
+package proxy
+
+import (
+	"fooproxy/foo/sim"
+	"fooproxy/stats"
+)
+
+// share draws how the connections are shared. What a server may say that is no reply
+// ends a link here, so nobody waits for it.
+func (o *simOptions) share(w *sim.World) {
+	c, config := w.Choices, &o.config
+	config.Mux = 1 + c.Next(3)
+	config.Ordered = c.Chance(300)
+	config.Strict = true
+	for _, m := range []sim.Mischief{sim.NAKZero, sim.WrongSeq, sim.ExtraLine, sim.Garbage, sim.OverlongReply} {
+		w.Plan.Rates[m] = 0
+		w.Also(m, 100)
+		w.Plan.Rates[m] /= 8
+	}
+	if c.Chance(250) {
+		// One link with little room, and a server that takes little at a time: there is
+		// something to be shared.
+		config.Mux, o.servers = 1, o.servers[:1]
+		client, server := &config.Client, &config.Server
+		client.MaxLine, config.MaxOutstanding, config.MaxConns = 128, DefaultMaxOutstanding, 0
+		server.MaxLine, server.HighMark, server.LowMark = 128, 128<<c.Next(3), 64
+		w.Rules.MaxLine, config.Socket.NotSentLowat = 128, 64
+		w.Plan.Rates[sim.SlowTaker] = 1000
+	}
+	w.Rules.Strict, w.Rules.Shared, w.Rules.Ordered = true, true, config.Ordered
+	w.Kernel.KeepSaid = true
+}
+
+// links are those that stand, or are being dialled.
+func (s *simulation) links() (all []*muxLink) {
+	if !s.shared {
+		return nil
+	}
+	for _, l := range s.proxy.mux.links {
+		if l != nil && l.conn != nil {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func (s *simulation) sharedLinks() int { return len(s.links()) }
+
+func (s *simulation) heldByLinks() (bytes int) {
+	for _, l := range s.links() {
+		bytes += l.conn.Held()
+	}
+	return bytes
+}
+
+// owedByLinks is how many replies the servers owe, whether anybody waits or not.
+func (s *simulation) owedByLinks() (owed int) {
+	for _, l := range s.links() {
+		owed += int(l.owed)
+	}
+	return owed
+}
+
+// checkShared looks at the links after each turn.
+func (s *simulation) checkShared() {
+	for _, l := range s.links() {
+		if out, most := l.conn.Appended()-l.conn.Written(), uint64(s.config.Server.HighMark); out > most+seqDigitsMax {
+			s.world.Fail("resources", "link %d has %d bytes of output, %d are the limit", l.number, out, most)
+		}
+	}
+}
+
+// checkSharedTotals compares the counters with what was said, where nobody left early.
+func (s *simulation) checkSharedTotals() {
+	want, exact := s.world.SharedTotals()
+	if !exact {
+		return
+	}
+	for _, x := range []struct {
+		counter stats.Counter
+		want    int
+	}{
+		{stats.MsgReq, want.Requests}, {stats.Answered, want.Requests}, {stats.DataInvalid, want.BadData},
+		{stats.LinesInvalid, want.Invalid}, {stats.MsgAck, want.ACKs}, {stats.MsgNak, want.NAKs},
+	} {
+		if got := s.proxy.stats.Count(x.counter); got != int64(x.want) {
+			s.world.Fail("counters", "%v is %d, %d were said", x.counter, got, x.want)
+		}
+	}
+}
