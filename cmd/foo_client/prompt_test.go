@@ -303,10 +303,11 @@ func TestPromptSurvivesEverySize(t *testing.T) {
 		s.resize(size[0], size[1])
 		s.typeKeys("x" + keyLeft)
 	}
-	s.typeKeys(keyCtrlU + keyEnter)
-	s.typeKeys("\x05done" + keyEnter)
+	s.typeKeys(keyCtrlU + keyEnter) // what is behind the cursor stays
 	s.until("the reply", func(text string) bool { return strings.Contains(text, "ACK 1 ") })
-	s.typeKeys(keyCtrlU + "quit" + keyEnter)
+	s.enter("localhost:"+port+">", "done")
+	s.until("the reply", func(text string) bool { return strings.Contains(text, "ACK 2 done ") })
+	s.enter("localhost:"+port+">", "quit")
 	s.ends(0)
 }
 
