@@ -122,6 +122,9 @@ const (
 	// no sessions that another one would take: a process that dies may accept for some
 	// milliseconds behind its first FIN.
 	doubtTime = 100 * time.Millisecond
+	// trialTime is how long others wait for the outcome of a dial to a server that is in
+	// doubt: a server that is there, or its kernel, answers sooner.
+	trialTime = 100 * time.Millisecond
 	// dialPauseMin and dialPauseMax are how long a server that refuses is not
 	// dialled, doubling from one to the other.
 	dialPauseMin = 100 * time.Millisecond

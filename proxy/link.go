@@ -103,7 +103,9 @@ func (s *session) hasTriedAll() bool {
 func (s *session) join(u *upstream) {
 	s.link.upstream, s.tried = u, 0
 	u.load.sessions++
-	u.opening++
+	if u.opening++; u.opening == 1 {
+		u.triedAt = s.proxy.loop.Now()
+	}
 	u.load.outstanding += s.link.requests.count
 }
 

@@ -191,3 +191,30 @@ func TestWhoWaitsForATrialIsNotPutOffByOthers(t *testing.T) {
 		c.hears(link, "REQ 1 x\n")
 	}
 }
+
+// TestNobodyWaitsLongForATrial: servers that say nothing at all are found out by all
+// clients together, each of which has its NAK as soon as it would have it alone.
+func TestNobodyWaitsLongForATrial(t *testing.T) {
+	const servers, clients = 4, 12
+	c := newCluster(t, servers, func(config *Config) {
+		config.Check, config.RequestTimeout, config.Server.ConnectTimeout = CheckOff, 0, time.Second
+	})
+	for _, s := range c.servers {
+		s.SetBacklog(-1) // a black hole
+	}
+	var all []*fake.Peer
+	for range clients {
+		all = append(all, c.kernel.Dial(c.addr))
+	}
+	c.settle()
+	c.pass(5 * time.Second) // all are known to be silent, and ejected as far as that goes
+	for _, client := range all {
+		client.SendString("REQ 1 x\n")
+	}
+	c.pass(servers*time.Second + trialTime*2)
+	for i, client := range all {
+		if got := c.takes(client); got != "NAK 1 no server\n" {
+			t.Errorf("client %d got %q", i, got)
+		}
+	}
+}

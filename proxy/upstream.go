@@ -45,6 +45,7 @@ type upstream struct {
 	gone    bool  // its name does not mean it any more
 	load    load
 	opening int32 // sessions whose connection does not stand yet
+	triedAt int64 // since when there are any
 	health  health
 	checker checker
 
@@ -71,9 +72,10 @@ func (u *upstream) wouldTake(now int64) bool {
 }
 
 // isTried reports whether one session finds out whether the server is there, for
-// all: a server that died is not dialled by everybody that it has lost.
+// all: a server that died is not dialled by everybody that it has lost. One that does
+// not even refuse is not waited for: they find that out together.
 func (u *upstream) isTried(now int64) bool {
-	return u.opening > 0 && u.proxy.failsOver() && u.health.isSuspect(now)
+	return u.opening > 0 && now < u.triedAt+int64(trialTime) && u.proxy.failsOver() && u.health.isSuspect(now)
 }
 
 // offered counts a request that was given to the server.

@@ -128,6 +128,9 @@ func (p *Proxy) choose(s *session) *upstream {
 	if u == nil {
 		u = p.pick(s, func(u *upstream) bool { return !u.backup && u.takes(now) })
 	}
+	if u == nil && s.link.recordless { // it cannot wait: only a connection keeps its lines
+		u = p.pick(s, func(u *upstream) bool { return u.wouldTake(now) })
+	}
 	if u == nil && !p.awaitsTrial(now, false) {
 		u = p.pick(s, func(u *upstream) bool { return u.backup && u.takes(now) })
 	}
