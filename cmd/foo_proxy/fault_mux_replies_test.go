@@ -33,7 +33,7 @@ var undue = []unduly{
 	{name: "garbage", says: "\x00\xff\x1b[2J\n", counted: "invalid"},
 	{name: "half a line of garbage and a reply", says: "HTTP/1.1 400ACK 2 a\n", counted: "invalid"},
 	{name: "a request of its own", says: "REQ 2 a\n", counted: "invalid"},
-	{name: "NAK 0", says: "NAK 0 what?\n", counted: "nak_zero"},
+	{name: "NAK 0", says: "NAK 0 what?\n", counted: "nak0"},
 	{name: "a line that does not end", says: strings.Repeat("x", 64<<10+1), counted: "line_too_long"},
 }
 
