@@ -246,11 +246,11 @@ func (s *simulation) checkShut() {
 
 // checkTotals compares the counters with what was said, where nobody left early.
 func (s *simulation) checkTotals() {
+	totals := s.world.Totals
 	if s.shared {
-		s.checkSharedTotals()
-		return
+		totals = s.world.SharedTotals
 	}
-	want, exact := s.world.Totals()
+	want, exact := totals()
 	if !exact {
 		return
 	}

@@ -53,16 +53,24 @@ func isReason(s string) bool { return s == nakLost || s == nakNoServer || s == n
 // that were answered.
 func (c *Client) hearKept() {
 	for c.world.violation == nil {
-		n := bytes.IndexByte(c.got[c.kept.read:], '\n') + 1
-		if n == 0 {
+		line := c.nextHeard()
+		if line == nil {
 			return
 		}
-		line := c.got[c.kept.read : c.kept.read+n]
-		c.kept.read += n
 		if !c.fromServer(line) && !c.fromProxy(line) {
 			c.world.Fail("no invention", "client %d got %.200q, which nobody said, or not now", c.id, line)
 		}
 	}
+}
+
+// nextHeard takes the next line that came whole; nil where there is none.
+func (c *Client) nextHeard() []byte {
+	n := bytes.IndexByte(c.got[c.kept.read:], '\n') + 1
+	if n == 0 {
+		return nil
+	}
+	c.kept.read += n
+	return c.got[c.kept.read-n : c.kept.read]
 }
 
 // fromServer looks for who said a line: the server whose replies come now, or one

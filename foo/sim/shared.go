@@ -14,12 +14,10 @@ import (
 // hearShared judges the lines that came whole.
 func (c *Client) hearShared() {
 	for c.world.violation == nil {
-		n := bytes.IndexByte(c.got[c.kept.read:], '\n') + 1
-		if n == 0 {
+		line := c.nextHeard()
+		if line == nil {
 			return
 		}
-		line := c.got[c.kept.read : c.kept.read+n]
-		c.kept.read += n
 		if owner, i, ok := c.world.whose(line); ok {
 			c.hearReply(line, owner, i)
 		} else {
