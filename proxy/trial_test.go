@@ -5,6 +5,7 @@ package proxy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,8 +25,17 @@ func (c *cluster) crowd(n int) (clients, links []*fake.Peer) {
 	return clients, links
 }
 
-// askAgain has all of them say their second request at one moment.
-func askAgain(clients []*fake.Peer) {
+// loseAll ends the links of a crowd. All of it hears so, and says its second request
+// at one moment.
+func (c *cluster) loseAll(clients, links []*fake.Peer) {
+	c.t.Helper()
+	for _, l := range links {
+		l.Close()
+	}
+	c.settle()
+	for _, client := range clients {
+		c.hears(client, "NAK 1 upstream lost\n")
+	}
 	for _, client := range clients {
 		client.SendString("REQ 2 x\n")
 	}
@@ -38,15 +48,8 @@ func TestOneSessionTriesADeadServerForAll(t *testing.T) {
 	c := newCluster(t, 1)
 	clients, links := c.crowd(n)
 	c.servers[0].Close()
-	for _, l := range links {
-		l.Close()
-	}
-	c.settle()
 	before := c.kernel.Count(fake.CallConnect)
-	for _, client := range clients {
-		c.hears(client, "NAK 1 upstream lost\n")
-	}
-	askAgain(clients)
+	c.loseAll(clients, links)
 	c.pass(10 * time.Millisecond)
 	for _, client := range clients {
 		c.hears(client, "NAK 2 no server\n")
@@ -61,14 +64,7 @@ func TestWhoWaitsForATrialFollowsIt(t *testing.T) {
 	const n = 20
 	c := newCluster(t, 1)
 	clients, links := c.crowd(n)
-	for _, l := range links {
-		l.Close()
-	}
-	c.settle()
-	for _, client := range clients {
-		c.hears(client, "NAK 1 upstream lost\n")
-	}
-	askAgain(clients)
+	c.loseAll(clients, links)
 	c.pass(time.Duration(n) * 2 * time.Millisecond)
 	for range n {
 		link, _ := c.accepted()
@@ -120,15 +116,8 @@ func TestABackupIsTriedAsWell(t *testing.T) {
 	dead.Close()
 	g.openServers(servers, func(config *Config) { config.OnServerClose = Failover })
 	clients, links := c.crowd(5)
-	for _, l := range links {
-		l.Close()
-	}
-	c.settle()
 	before := c.kernel.Count(fake.CallConnect)
-	for _, client := range clients {
-		c.hears(client, "NAK 1 upstream lost\n")
-	}
-	askAgain(clients)
+	c.loseAll(clients, links)
 	c.settle()
 	if dials := c.kernel.Count(fake.CallConnect) - before; dials != len(clients) {
 		t.Errorf("%d dials", dials)
@@ -176,11 +165,7 @@ func TestACloseThatARequestMeetsIsNoReset(t *testing.T) {
 func TestWhoWaitsForATrialIsNotPutOffByOthers(t *testing.T) {
 	c := newCluster(t, 1)
 	clients, links := c.crowd(2)
-	for _, l := range links {
-		l.Close()
-	}
-	c.settle()
-	askAgain(clients)
+	c.loseAll(clients, links)
 	c.settle()
 	for range 20 {
 		c.proxy.upstreams[0].reached() // by somebody else
@@ -216,5 +201,35 @@ func TestNobodyWaitsLongForATrial(t *testing.T) {
 		if got := c.takes(client); got != "NAK 1 no server\n" {
 			t.Errorf("client %d got %q", i, got)
 		}
+	}
+}
+
+// TestALineWithoutARecordDoesNotWaitForATrial: only a connection can keep such a line,
+// so its session dials a server that somebody else is trying; its client was closed.
+func TestALineWithoutARecordDoesNotWaitForATrial(t *testing.T) {
+	c := newCluster(t, 2, func(config *Config) {
+		config.Check, config.Server.ConnectTimeout = CheckOff, 3*time.Second
+	})
+	for range c.servers {
+		c.client()
+	}
+	for _, s := range c.servers {
+		s.SetBacklog(-1) // they are silent
+	}
+	c.kernel.Dial(c.addr) // somebody, who dials one of them
+	c.settle()
+	client := c.kernel.Dial(c.addr) // and this one the other
+	c.settle()
+	other := c.proxy.sessions[len(c.proxy.sessions)-1].link.upstream
+	number := slices.Index(c.proxy.upstreams, other)
+	c.says(client, "hello\n")
+	c.pass(950 * time.Millisecond)
+	tried := c.proxy.upstreams[1-number]
+	c.servers[number].Close() // it is refused when it asks again, after a second
+	tried.triedAt = c.kernel.Now()
+	tried.lost(failureReset, 0)
+	c.pass(80 * time.Millisecond)
+	if client.Ended() || tried.opening != 2 {
+		t.Errorf("its client is closed: %v; %d sessions dial the other server", client.Ended(), tried.opening)
 	}
 }
