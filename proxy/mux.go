@@ -18,7 +18,6 @@ type mux struct {
 	links     []*muxLink // by their numbers, which records hold; nil: the number is free
 	open      int        // links that take requests
 	attend    bool       // links are to be looked after at the end of the turn
-	retry     bool       // those who wait for a server are to ask again
 	isShut    bool       // the proxy has ended its links
 	sharing   sharing
 	successor *muxLink // is dialled to take the place of another one; nil: none is
@@ -126,22 +125,18 @@ func (m *mux) collect(n int, backups bool) (stands bool) {
 	return stands || len(m.candidates) > 0
 }
 
-// endTurn is called after every turn: links end that nobody waits for any more,
-// servers are judged, and clients get their turn.
-func (m *mux) endTurn(now int64) {
-	if m.attend {
-		m.attend = false
-		for _, l := range m.links {
-			if l != nil {
-				l.lookAfter()
-			}
+// lookAfterLinks is called after every turn: links end that nobody waits for any more,
+// and servers are judged.
+func (m *mux) lookAfterLinks() {
+	if !m.attend {
+		return
+	}
+	m.attend = false
+	for _, l := range m.links {
+		if l != nil {
+			l.lookAfter()
 		}
 	}
-	if m.retry {
-		m.retry = false
-		m.proxy.retryWaiting()
-	}
-	m.feed(now)
 }
 
 // tell has those answered whose requests were answered here meanwhile.

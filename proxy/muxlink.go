@@ -91,7 +91,7 @@ func (l *muxLink) fail(why poller.Cause) {
 		b.upstream.unreachable(why)
 	}
 	l.stay()
-	b.mux.retry = true
+	p.retrySoon()
 }
 
 // detach makes the link one without a connection, and gives that.

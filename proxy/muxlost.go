@@ -22,7 +22,7 @@ func (l *muxLink) lose(why failure) {
 	b.rest(hasReplied)
 	l.stay()
 	b.mux.tell()
-	b.mux.retry = true
+	p.retrySoon()
 }
 
 // clear takes off the link what is still on it: requests that wait for its replies

@@ -28,7 +28,6 @@ func (l *muxLink) OnOpen(*poller.Conn) {
 	l.beginAging()
 	l.bundle.upstream.reached()
 	l.bundle.dialMissing()
-	l.bundle.mux.retry = true
 }
 
 // ReadRoom lets everything be read: a client that takes no replies is not read

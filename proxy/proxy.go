@@ -189,12 +189,15 @@ func (p *Proxy) endTurn(now int64) {
 		p.stale = stale
 	}
 	p.feed(now)
+	if p.mux != nil {
+		p.mux.lookAfterLinks()
+	}
 	if p.retries {
 		p.retries = false
 		p.retryWaiting()
 	}
 	if p.mux != nil {
-		p.mux.endTurn(now)
+		p.mux.feed(now)
 	}
 	if p.sweep {
 		p.sweepUpstreams()
