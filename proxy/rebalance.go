@@ -61,7 +61,7 @@ func (p *Proxy) moveOne() bool {
 	var top, bottom load
 	now := p.loop.Now()
 	for _, u := range p.upstreams {
-		if u.backup || !u.takes(now) {
+		if u.backup || !u.wouldTake(now) {
 			continue
 		}
 		l := u.staying()

@@ -233,3 +233,24 @@ func TestALineWithoutARecordDoesNotWaitForATrial(t *testing.T) {
 		t.Errorf("its client is closed: %v; %d sessions dial the other server", client.Ended(), tried.opening)
 	}
 }
+
+// TestAServerUnderTrialCountsForRebalancing: it has fewer sessions than the others, and
+// that it is being dialled now does not make them even.
+func TestAServerUnderTrialCountsForRebalancing(t *testing.T) {
+	c := newCluster(t, 2, func(config *Config) { config.Rebalance = true })
+	back := c.proxy.upstreams[0]
+	c.proxy.drainUpstream(back)
+	for range 20 {
+		c.client()
+	}
+	c.proxy.enableUpstream(back)
+	c.servers[0].SetBacklog(-1) // its dial takes its time
+	back.health.pause = 1       // it refused before, and has not replied yet
+	for back.opening == 0 {
+		c.kernel.Dial(c.addr)
+		c.settle()
+	}
+	if !back.isTried(c.kernel.Now()) || !c.proxy.moveOne() {
+		t.Error("the servers pass for even")
+	}
+}
