@@ -62,8 +62,8 @@ const (
 	// because only that can free what it holds.
 	favourTime = time.Second
 
-	// shortageRetry is how often those ask again who wait for memory or for a
-	// descriptor.
+	// shortageRetry is how often those ask again who wait for memory, for a descriptor
+	// or for a server.
 	shortageRetry = 100 * time.Millisecond
 	// retriesPerTurn bounds how many of them dial in one turn: some 5 ms. The others
 	// follow after shortageNextTurn.
@@ -118,9 +118,9 @@ const (
 	// sessions met alone.
 	ejectShare = 2
 
-	// doubtTime is how long a server that has ended a connection that was in use gets
-	// no sessions that another one would take: a process that dies may accept for some
-	// milliseconds behind its first FIN.
+	// doubtTime is how long a server that has reset a connection, or ended one with
+	// replies owed, gets no sessions that another one would take: a process that dies may
+	// accept for some milliseconds behind its first FIN.
 	doubtTime = 100 * time.Millisecond
 	// trialTime is how long others wait for the outcome of a dial to a server that is in
 	// doubt: a server that is there, or its kernel, answers sooner.

@@ -21,7 +21,7 @@ type health struct {
 	timeouts uint8 // requests in a row
 	pause    int64 // between two dials, or two tries of one that is down, ns
 	retryAt  int64 // none before
-	lostAt   int64 // when it last ended a connection that was in use
+	lostAt   int64 // when it last reset a connection, or ended one with replies owed
 }
 
 // available reports whether a session may be sent there.
@@ -29,8 +29,8 @@ func (h *health) available(now int64, checks bool) bool {
 	return (!h.down || !checks) && now >= h.retryAt
 }
 
-// isDoubtful reports whether the server has just ended a connection that was in use:
-// one that dies may still accept for a moment.
+// isDoubtful reports whether the server has just lost a connection: one that dies may
+// still accept for a moment.
 func (h *health) isDoubtful(now int64) bool { return h.lostAt > 0 && now < h.lostAt+int64(doubtTime) }
 
 // isSuspect reports whether the next connection to the server is a trial, so that

@@ -23,9 +23,9 @@ const fastChecks = "50ms"
 // servers die with half a request read; and they pause in the middle of replies.
 //
 // The kernel may end connections of a killed process before it ends its listener,
-// which accepts meanwhile. A session that comes back there at once loses what it
-// asks a second time, so that there may be more NAKs than requests were
-// outstanding.
+// which accepts meanwhile. A session that came back there at once would lose what it
+// asks a second time, so that there were more NAKs than requests outstanding: such
+// kills are counted.
 func TestAKilledServerCostsNoClientItsConnection(t *testing.T) {
 	inModes(t, killServers, ownLinks, muxed, muxedInTurn)
 }
