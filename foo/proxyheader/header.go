@@ -99,11 +99,12 @@ func Parse(header []byte) (client netip.AddrPort, err error) {
 	if !ok {
 		return client, nil
 	}
-	client = source.AddrPort()
-	if client.Addr().IsUnspecified() {
-		return netip.AddrPort{}, nil
+	addr, _ := netip.AddrFromSlice(source.IP)
+	addr = addr.Unmap()
+	if !addr.IsValid() || addr.IsUnspecified() {
+		return client, nil
 	}
-	return netip.AddrPortFrom(client.Addr().Unmap(), client.Port()), nil
+	return netip.AddrPortFrom(addr, uint16(source.Port)), nil
 }
 
 // Append adds a header that says: this client has connected to this address of

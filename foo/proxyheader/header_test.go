@@ -26,6 +26,8 @@ const (
 		"\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02" + "\xdc\x04\x01\xbb"
 	mapped = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xc0\x00\x02\x01" +
 		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xc6\x33\x64\x01" + "\xdc\x04\x01\xbb"
+	nobody = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00" +
+		"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\xc6\x33\x64\x01" + "\xdc\x04\x01\xbb"
 	extras = "\x03\x00\x04\x01\x02\x03\x04\x04\x00\x02\x0a\x0a" // two of them, one with line ends
 )
 
@@ -58,6 +60,7 @@ var headers = []struct {
 	{"version 2, IPv4", version2(0x21, 0x11, -1, pair4), "192.0.2.1:56324", nil},
 	{"version 2, IPv6", version2(0x21, 0x21, -1, pair6), "[2001:db8::1]:56324", nil},
 	{"version 2, IPv4 in IPv6", version2(0x21, 0x21, -1, mapped), "192.0.2.1:56324", nil},
+	{"version 2, unspecified IPv4 in IPv6", version2(0x21, 0x21, -1, nobody), "", nil},
 	{"version 2, extras", version2(0x21, 0x11, -1, pair4+extras), "192.0.2.1:56324", nil},
 	{"version 2, most extras", version2(0x21, 0x11, -1, pair4+strings.Repeat("x", payloadBytesMax-len(pair4))), "192.0.2.1:56324", nil},
 	{"version 2, UDP", version2(0x21, 0x12, -1, pair4), "", nil},
