@@ -36,6 +36,11 @@ const (
 	// call cannot hold the loop.
 	callsPerServe = 64
 
+	// eAgainDoubts is how often a read is made again that found nothing beside an
+	// urgent byte. One signal in that moment is rare, and a second one in the next;
+	// a peer that announces urgent bytes and never sends them costs so many calls.
+	eAgainDoubts = 2
+
 	// acceptsPerTurn bounds how many clients one turn lets in; the rest stay in
 	// the kernel's queue and the listener on the ready list.
 	acceptsPerTurn = 64

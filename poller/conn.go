@@ -149,13 +149,14 @@ type Conn struct {
 	why   CauseKind
 	errno uint16
 
-	canRead, canWrite bool // sticky: an edge sets, EAGAIN or an error clears
-	mustDrain         bool // PRI, RDHUP, HUP or ERR was seen, or a unix socket: a short read proves nothing
-	reset             bool // ERR was seen, or a write failed
-	paused            bool // the handler has no room
-	handing           bool // the handler looks at lines
-	closeWhenOpen     bool // Close was called while the dial was under way
-	queued, isDirty   bool // on the ready list; on the dirty list
+	canRead, canWrite bool  // sticky: an edge sets, EAGAIN or an error clears
+	mustDrain         bool  // PRI, RDHUP, HUP or ERR was seen, or a unix socket: a short read proves nothing
+	doubts            uint8 // so often EAGAIN is not believed: an urgent byte may come next
+	reset             bool  // ERR was seen, or a write failed
+	paused            bool  // the handler has no room
+	handing           bool  // the handler looks at lines
+	closeWhenOpen     bool  // Close was called while the dial was under way
+	queued, isDirty   bool  // on the ready list; on the dirty list
 }
 
 // EINTR is a signal in the middle of a call.
@@ -247,7 +248,7 @@ func (c *Conn) Release() (fd int, unread, unsent []byte) {
 //	PRI, RDHUP     yes                  yes
 //	HUP, ERR       yes       yes        yes
 //
-// ERR also ends a connection that nobody will read. A unix socket must be drained
+// PRI also has EAGAIN doubted, and ERR ends a connection that nobody will read. A unix socket must be drained
 // from the beginning: a descriptor that its peer sends along cuts a read, and no
 // bit says so.
 func (c *Conn) onEdge(mask uint32) {
@@ -259,6 +260,9 @@ func (c *Conn) onEdge(mask uint32) {
 	}
 	if mask&(MaskPri|MaskRdhup|MaskHup|MaskErr) != 0 {
 		c.mustDrain = true
+	}
+	if mask&MaskPri != 0 {
+		c.doubts = eAgainDoubts
 	}
 	if mask&MaskErr != 0 {
 		c.reset = true

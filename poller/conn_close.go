@@ -56,6 +56,37 @@ func (c *Conn) closeIfDone() {
 	}
 }
 
+// discardInput reads what a closing peer still sends, so that the close sends
+// FIN and not RST: with unread input the kernel would reset the connection and
+// throw away what the peer has not received yet.
+func (c *Conn) discardInput() {
+	if c.read == readEnded {
+		return
+	}
+	left := c.config.TurnBytes
+	defer func() { c.loop.work += (c.config.TurnBytes - left) / 1024 * workPerKiB }()
+	for range callsPerServe {
+		if !c.canRead || left <= 0 || c.state != stateClosing {
+			return
+		}
+		n, e := c.loop.sys.Read(int(c.fd), c.loop.scratch)
+		switch {
+		case c.wasInterrupted(e):
+			return
+		case e == eAgain:
+			c.canRead = false
+		case e != 0:
+			c.fail(e)
+		case n == 0:
+			c.canRead, c.read = false, readEnded
+			c.closeIfDone()
+		default:
+			c.noteShort(n, len(c.loop.scratch))
+		}
+		left -= n
+	}
+}
+
 // fail ends the connection after a system call on it did.
 func (c *Conn) fail(e Errno) {
 	if c.state == stateClosing && c.write == writeShut {

@@ -71,7 +71,7 @@ func (c *Conn) StopReading() {
 	c.borrowInput().last = int32(c.config.TurnBytes)
 	// No edge is waited for, and one that was not told yet may be that of an urgent
 	// byte: a short read proves nothing.
-	c.canRead, c.mustDrain = true, true
+	c.canRead, c.mustDrain, c.doubts = true, true, eAgainDoubts
 	c.loop.enqueue(c)
 }
 
@@ -161,7 +161,7 @@ func (c *Conn) readOnce(most int) int {
 	}
 	most = min(most, room)
 	n, e := c.loop.sys.Read(int(c.fd), c.loop.scratch[:most])
-	if e == EINTR {
+	if c.wasInterrupted(e) {
 		return 0 // canRead stays, so the next turn reads again
 	}
 	c.countLast(n, e)
@@ -182,6 +182,18 @@ func (c *Conn) readOnce(most int) int {
 	c.noteShort(n, most)
 	c.moved = c.loop.now
 	return n
+}
+
+// wasInterrupted reports whether a signal may have kept a read from giving what is
+// there. Where an urgent byte comes next the kernel says EAGAIN of that, and of its
+// edge nothing more is heard; so beside one EAGAIN is believed only when it comes
+// again (tcp_recvmsg_locked, net/ipv4/tcp.c).
+func (c *Conn) wasInterrupted(e Errno) bool {
+	if e == eAgain && c.doubts > 0 {
+		c.doubts--
+		return true
+	}
+	return e == EINTR
 }
 
 // noteShort takes a short read for the last one, where that is known to be true.
@@ -363,35 +375,4 @@ func (c *Conn) finishReading(end readState) {
 	c.forgetInput()
 	c.handler.OnEnd(c, fragment.bytes())
 	fragment.drop(&c.loop.pool)
-}
-
-// discardInput reads what a closing peer still sends, so that the close sends
-// FIN and not RST: with unread input the kernel would reset the connection and
-// throw away what the peer has not received yet.
-func (c *Conn) discardInput() {
-	if c.read == readEnded {
-		return
-	}
-	left := c.config.TurnBytes
-	defer func() { c.loop.work += (c.config.TurnBytes - left) / 1024 * workPerKiB }()
-	for range callsPerServe {
-		if !c.canRead || left <= 0 || c.state != stateClosing {
-			return
-		}
-		n, e := c.loop.sys.Read(int(c.fd), c.loop.scratch)
-		switch {
-		case e == EINTR:
-			return
-		case e == eAgain:
-			c.canRead = false
-		case e != 0:
-			c.fail(e)
-		case n == 0:
-			c.canRead, c.read = false, readEnded
-			c.closeIfDone()
-		default:
-			c.noteShort(n, len(c.loop.scratch))
-		}
-		left -= n
-	}
 }

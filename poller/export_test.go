@@ -10,6 +10,7 @@ import (
 
 const (
 	CallsPerServe    = callsPerServe
+	EAgainDoubts     = eAgainDoubts
 	TurnWorkMax      = turnWorkMax
 	AcceptsPerTurn   = acceptsPerTurn
 	EventsPerWait    = eventsPerWait

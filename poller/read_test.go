@@ -12,16 +12,6 @@ import (
 	"fooproxy/poller/fake"
 )
 
-func TestAShortReadAtAnUrgentByteIsNotTheEndOfTheData(t *testing.T) {
-	r := newRig(t)
-	p, a := r.client()
-	p.SendString("REQ 1 a")
-	p.SendUrgent('!')
-	p.SendString("bc\nREQ 2 x\n")
-	r.settle()
-	r.wantLines(a, "REQ 1 abc\nREQ 2 x\n")
-}
-
 func TestAnOrdinaryShortReadSavesACall(t *testing.T) {
 	for _, c := range []struct {
 		name     string

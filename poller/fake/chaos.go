@@ -168,6 +168,9 @@ func (c *Chaos) exhaustion() poller.Errno { return exhaustions[c.Choices.Next(le
 func (c *Chaos) fault(k *Kernel, call Call, n node) Fault {
 	switch call {
 	case CallWait, CallRead, CallWrite, CallAccept:
+		if s, ok := n.(*stream); ok && call == CallRead && s.in.atUrgent() && !s.unix {
+			return c.urgentFault(s)
+		}
 		if c.strikes(Interrupted) {
 			return Fault{Errno: syscall.EINTR}
 		}
@@ -192,6 +195,18 @@ func (c *Chaos) fault(k *Kernel, call Call, n node) Fault {
 		}
 	}
 	return Fault{}
+}
+
+// urgentFault has a signal meet a read that comes to an urgent byte: it says EAGAIN,
+// and the next one gives what is behind that byte. Both are rare, so where there
+// are signals at all one meets every such read.
+func (c *Chaos) urgentFault(s *stream) Fault {
+	if c.Rates[Interrupted] == 0 || s.interrupted {
+		return Fault{}
+	}
+	s.interrupted = true
+	c.Happened[Interrupted]++
+	return Fault{Errno: syscall.EAGAIN}
 }
 
 // readFault leaves bytes behind only where the kernel was seen to: with an urgent

@@ -89,7 +89,7 @@ func (q *queue) pop(p []byte) (n int) {
 // read is pop with respect for the urgent byte: the read ends before it, and the
 // next one finds it gone.
 func (q *queue) read(p []byte) int {
-	if q.marked && q.urgent == q.place {
+	if q.atUrgent() {
 		q.drop(1)
 	}
 	if q.marked {
@@ -101,11 +101,14 @@ func (q *queue) read(p []byte) int {
 // readable is how many bytes make the descriptor readable. An urgent byte at the
 // front does not.
 func (q *queue) readable() int {
-	if q.marked && q.urgent == q.place {
+	if q.atUrgent() {
 		return q.size - 1
 	}
 	return q.size
 }
+
+// atUrgent reports whether the urgent byte comes next.
+func (q *queue) atUrgent() bool { return q.marked && q.urgent == q.place }
 
 // moveFrom takes from another queue as much as fits, and the urgent mark when
 // its byte moves.

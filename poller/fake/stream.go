@@ -53,6 +53,7 @@ type stream struct {
 	finished      bool   // our FIN has gone
 	ended         bool   // the other end's FIN has come
 	full          bool   // space in out is news
+	interrupted   bool   // a signal met the last read, at an urgent byte
 	closed        bool   // nobody holds this end any more
 	givenUp       bool   // aborted before it was accepted
 	accepted      int64  // when
@@ -132,6 +133,7 @@ func (s *stream) takeErr() poller.Errno {
 }
 
 func (s *stream) read(p []byte) (int, poller.Errno) {
+	s.interrupted = false
 	if n := s.in.read(p); n > 0 {
 		if s.other != nil {
 			s.other.cross()
