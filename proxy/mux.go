@@ -65,7 +65,7 @@ type outlook uint8
 
 const (
 	outlookNone outlook = iota // no server takes requests
-	outlookDial                // a server is being dialled
+	outlookDial                // a server is being dialled, or will be when we have what that takes
 	outlookRoom                // a link stands, and will have room
 )
 
@@ -74,7 +74,7 @@ func (m *mux) outlook() outlook {
 		return outlookRoom
 	}
 	for _, l := range m.links {
-		if l != nil && l.state == linkDialling {
+		if l != nil && (l.state == linkDialling || l.state == linkNone && l.bundle.short) {
 			return outlookDial
 		}
 	}

@@ -68,6 +68,7 @@ func (l *muxLink) dial() {
 		l.tried++
 		conn, e := p.loop.Dial(addr, &p.config.Socket, l, &p.config.Server)
 		if e == 0 {
+			l.bundle.short = false
 			l.conn, l.next, l.first, l.replied = conn, 1, 1, false
 			l.endpoint = u.endpoint(addr)
 			l.enter(linkDialling)
@@ -84,7 +85,7 @@ func (l *muxLink) fail(why poller.Cause) {
 	b := l.bundle
 	p := b.mux.proxy
 	l.tried = 0
-	if isShortage(why.Errno) {
+	if b.short = isShortage(why.Errno); b.short {
 		p.complainOfShortage(why.Errno)
 		b.notBefore = p.loop.Now() + int64(shortageRetry)
 	} else {

@@ -111,6 +111,7 @@ func (s *session) sendQueuedShared() bool {
 		r.state = recordSent
 		r.nak = nakTimeout // its time runs already, by no fault of this server
 		l.send(id, s.extra.lines[:n])
+		p.mux.release(s)
 		s.dropFirstQueued()
 	}
 	return true

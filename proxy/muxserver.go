@@ -14,6 +14,7 @@ type bundle struct {
 	timer     poller.Timer // when what is missing is dialled
 	pause     int64        // between two dials of a server that takes links and never replies, ns
 	notBefore int64        // none is dialled before
+	short     bool         // the last dial failed for want of something of our own
 }
 
 // bundle gives a server its links.
@@ -122,6 +123,7 @@ func (b *bundle) leave() {
 			l.enter(linkLeaving)
 		}
 	}
+	b.short = false
 	b.mux.attend = true
 	b.dialMissing()
 }

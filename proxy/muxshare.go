@@ -14,6 +14,7 @@ import (
 // guest is what is known of a session here, at its place in the proxy's list.
 type guest struct {
 	bytes  int32  // it may send now
+	at     int32  // its place on the list of those that wait
 	turn   uint32 // in which it got them
 	period uint32 // in which it was seen last
 	needs  int32  // bytes of the line that waits
@@ -25,14 +26,17 @@ type guest struct {
 // asked for something lately.
 type sharing struct {
 	guests  []guest
-	wanting []*session // have lines that no link took, or have had their turn
+	wanting []*session // have lines that no link took, or have had their turn; nil: one who has left
 	spare   []*session // the list of the turn before, to be filled again
-	turn    uint32
-	period  uint32
-	began   int64 // the period, loop time, ns
-	seen    int32 // clients in this period
-	active  int32 // in the last one, or in this one where those are more
-	most    int32 // requests that one of them may have outstanding
+	// reserved is for whom all room is kept that comes: his line was longer than what
+	// there was, and shorter ones would take it for ever. nil: nobody.
+	reserved *session
+	turn     uint32
+	period   uint32
+	began    int64 // the period, loop time, ns
+	seen     int32 // clients in this period
+	active   int32 // in the last one, or in this one where those are more
+	most     int32 // requests that one of them may have outstanding
 }
 
 // enter gives a new session its place, which is the last one.
@@ -61,8 +65,9 @@ func (m *mux) leave(s *session) {
 	h := &m.sharing
 	if g := &h.guests[s.place]; g.wants {
 		g.wants = false
-		h.wanting = slices.DeleteFunc(h.wanting, func(x *session) bool { return x == s })
+		h.wanting[g.at] = nil
 	}
+	m.release(s)
 }
 
 // visit is called when a session has lines: it gets its bytes, once a turn. Who is
@@ -98,10 +103,21 @@ func (m *mux) isHisTurn(s *session, n int) bool {
 	h := &m.sharing
 	g := &h.guests[s.place]
 	g.saves = n > int(g.bytes)
-	return !g.saves && s.requests.count < h.most || m.open == 0
+	return !g.saves && s.requests.count < h.most && (h.reserved == nil || h.reserved == s) || m.open == 0
 }
 
-func (m *mux) charge(s *session, n int) { m.sharing.guests[s.place].bytes -= int32(n) }
+// charge notes that a line of n bytes has gone out.
+func (m *mux) charge(s *session, n int) {
+	m.sharing.guests[s.place].bytes -= int32(n)
+	m.release(s)
+}
+
+// release ends that room is kept for s.
+func (m *mux) release(s *session) {
+	if m.sharing.reserved == s {
+		m.sharing.reserved = nil
+	}
+}
 
 // divide shares the credits of all links, and keeps a share for who comes next.
 func (m *mux) divide() {
@@ -116,9 +132,15 @@ func (m *mux) want(s *session, n int) {
 	g := &h.guests[s.place]
 	g.needs = int32(n)
 	if !g.wants {
-		g.wants = true
-		h.wanting = append(h.wanting, s)
+		h.await(s)
 	}
+}
+
+// await puts a session at the end of the list of those that wait.
+func (h *sharing) await(s *session) {
+	g := &h.guests[s.place]
+	g.wants, g.at = true, int32(len(h.wanting))
+	h.wanting = append(h.wanting, s)
 }
 
 // feed is called after every turn: those are read on whose turn it is, in the order
@@ -131,6 +153,9 @@ func (m *mux) feed(now int64) {
 		h.period++
 		m.divide()
 	}
+	if h.reserved != nil && (m.open == 0 || !h.guests[h.reserved.place].wants) {
+		h.reserved = nil // he has sent it, or need not wait
+	}
 	if len(h.wanting) == 0 {
 		return
 	}
@@ -138,26 +163,49 @@ func (m *mux) feed(now int64) {
 	wanting := h.wanting
 	h.wanting = h.spare[:0]
 	for i, s := range wanting {
-		g := &h.guests[s.place]
 		wanting[i] = nil
-		switch {
-		case m.open > 0 && (free <= 0 || int(g.needs) > room):
-			h.wanting = append(h.wanting, s)
-		case s.queuedBytes() > 0:
-			g.wants = false
-			before := s.requests.count
-			s.connectShared()
-			free -= max(1, before)
-			s.goOnWithoutLink()
-		case s.requests.count < h.most || m.open == 0:
-			g.wants = false
-			free -= max(1, h.most-s.requests.count)
-			s.client.Resume()
-		default:
-			h.wanting = append(h.wanting, s)
+		if s == nil {
+			continue
+		}
+		if m.open == 0 || free > 0 && m.fits(s, room) {
+			free -= m.readOn(s)
+		} else {
+			h.await(s)
 		}
 	}
 	h.spare = wanting[:0]
+}
+
+// fits reports whether the line of one who waits goes out where there is so much room
+// on a link. The first whose line does not has room kept for it.
+func (m *mux) fits(s *session, room int) bool {
+	h := &m.sharing
+	switch {
+	case s.queuedBytes() == 0 && s.requests.count >= h.most:
+		m.release(s) // he waits for replies
+		return false
+	case h.reserved != nil && h.reserved != s:
+		return false
+	case int(h.guests[s.place].needs) > room:
+		h.reserved = s
+		return false
+	}
+	return true
+}
+
+// readOn has one go on who has waited for his turn, and gives how many requests that
+// may be.
+func (m *mux) readOn(s *session) int32 {
+	h := &m.sharing
+	h.guests[s.place].wants = false
+	if s.queuedBytes() == 0 {
+		s.client.Resume()
+		return max(1, h.most-s.requests.count)
+	}
+	before := s.requests.count
+	s.connectShared()
+	s.goOnWithoutLink()
+	return max(1, before)
 }
 
 // freeCredits is how many more requests the links take, and of how many bytes one of

@@ -1,0 +1,139 @@
+// muxshare_test.go: what each client gets of the links that all share.
+
+package proxy
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+
+	"fooproxy/poller/fake"
+)
+
+// TestNobodyFillsASharedLink: one who pipelines without end gets his share, others
+// theirs in the same round.
+func TestNobodyFillsASharedLink(t *testing.T) {
+	c, links := newMuxed(t, 1)
+	flood := c.dial()
+	var others []*fake.Peer
+	for range 9 {
+		others = append(others, c.dial())
+	}
+	line := "REQ 1 flood " + strings.Repeat("x", 50) + "\n"
+	text := strings.Repeat(line, 2000)
+	floods, rest, poured := 0, 0, 0
+	for range 50 {
+		poured = (poured + c.pours(flood, text[poured:])) % len(text)
+		for _, other := range others {
+			other.SendString("REQ 1 other\n")
+		}
+		c.settle()
+		reply := ""
+		for _, got := range strings.Split(c.takes(links[0]), "\n") {
+			if f := strings.Fields(got); len(f) > 1 {
+				reply += "ACK " + f[1] + "\n"
+				if f[2] == "flood" {
+					floods++
+				} else {
+					rest++
+				}
+			}
+		}
+		c.says(links[0], reply)
+		c.takes(flood)
+		for _, other := range others {
+			if got := c.takes(other); got != "ACK 1\n" {
+				t.Fatalf("another client gets %q in its round", got)
+			}
+		}
+	}
+	if rest != 50*9 || floods == 0 {
+		t.Errorf("%d requests of one, %d of the others", floods, rest)
+	}
+}
+
+// TestShorterLinesDoNotPassALongOneForEver, though they fit where it does not.
+func TestShorterLinesDoNotPassALongOneForEver(t *testing.T) {
+	const most, short = 1000, 100
+	c, links := newMuxed(t, 1, func(config *Config) {
+		config.Socket.NotSentLowat, config.Socket.SendBuffer = short, short
+		config.Client.MaxLine, config.Server.MaxLine, config.Server.HighMark, config.Server.LowMark = most, most, most, most/2
+	})
+	c.proxy.loop.OnTurn(c.proxy.endTurn)
+	links[0].SetWindow(short)
+	flood, other, long := c.dial(), c.dial(), c.dial()
+	text := strings.Repeat("REQ 1 "+strings.Repeat("x", short-7)+"\n", 200)
+	poured := 0
+	pour := func() {
+		poured = (poured + c.pours(flood, text[poured:])) % len(text)
+		other.SendString(text[:short])
+		c.settle()
+	}
+	for range 5 {
+		pour()
+	}
+	long.SendString("REQ 1 long " + strings.Repeat("y", most-100) + "\n")
+	got := ""
+	for range 40 {
+		pour()
+		got += string(links[0].ReceiveSome(short))
+		c.settle()
+		if strings.Contains(got, " long ") {
+			return
+		}
+	}
+	t.Errorf("%d lines have passed it", strings.Count(got, "\n"))
+}
+
+// TestNobodyWaitsForOneWhoHasLeft, and for whose long line room was kept.
+func TestNobodyWaitsForOneWhoHasLeft(t *testing.T) {
+	const most, short = 1000, 100
+	c, links := newMuxed(t, 1, func(config *Config) {
+		config.Socket.NotSentLowat, config.Socket.SendBuffer = short, short
+		config.Client.MaxLine, config.Server.MaxLine, config.Server.HighMark, config.Server.LowMark = most, most, most, most/2
+	})
+	links[0].SetWindow(short)
+	first, long, next := c.dial(), c.dial(), c.dial()
+	first.SendString(strings.Repeat("REQ 1 "+strings.Repeat("x", short-7)+"\n", 6))
+	c.settle()
+	long.SendString("REQ 1 long " + strings.Repeat("y", most-100) + "\n")
+	c.settle()
+	next.SendString("REQ 1 next\n")
+	c.settle()
+	if c.proxy.mux.sharing.reserved == nil {
+		t.Fatal("no room is kept")
+	}
+	long.Reset()
+	c.settle()
+	links[0].SetWindow(1 << 20)
+	c.settle()
+	if got := c.takes(links[0]); !strings.HasSuffix(got, "REQ 7 next\n") {
+		t.Errorf("the server gets %.30q at the end", got[max(0, len(got)-30):])
+	}
+}
+
+// TestASharedLinkWaitsForADescriptor: a want of our own is no want of servers.
+func TestASharedLinkWaitsForADescriptor(t *testing.T) {
+	c, links := newMuxed(t, 1)
+	a := c.dial()
+	c.says(a, "REQ 7\n")
+	c.says(links[0], "ACK 1\n")
+	c.hears(a, "ACK 7\n")
+	shortage := fake.Fault{Errno: syscall.EMFILE}
+	c.kernel.Inject(fake.CallConnect, shortage, shortage, shortage)
+	links[0].Close()
+	c.settle()
+	c.says(a, "REQ 1 a\n")
+	c.hears(a, "")
+	for range 4 {
+		c.kernel.Advance(shortageRetry)
+		c.settle()
+	}
+	link := c.servers[0].Accept()
+	if link == nil {
+		t.Fatal("the server was not dialled again")
+	}
+	c.hears(link, "REQ 1 a\n")
+	c.says(link, "ACK 1 a\n")
+	c.hears(a, "ACK 1 a\n")
+}
