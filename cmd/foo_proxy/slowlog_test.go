@@ -20,6 +20,7 @@ import (
 const (
 	slowConns    = 50
 	slowRequests = 20_000 // of each connection, so 1,000,000 in all
+	slowWindow   = 64     // of them may be outstanding: more would make quick ones slow on a busy machine
 	slowEvery    = 100    // one of so many is slow, so 10,000
 	slowLimit    = 200 * time.Millisecond
 	slowDelay    = 250 * time.Millisecond // more: a proxy's clock is read once in a turn
@@ -87,25 +88,37 @@ func askAll(addr string) (client string, err error) {
 	if err := c.SetDeadline(time.Now().Add(4 * proctest.Patience)); err != nil {
 		return "", err
 	}
-	sent := make(chan error, 1)
-	go func() {
-		out := bufio.NewWriterSize(c, 16<<10)
-		for seq := 1; seq <= slowRequests; seq++ {
-			data := "quick"
-			if seq%slowEvery == 0 {
-				data = "slow"
-			}
-			fmt.Fprintf(out, "REQ %d %s\n", seq, data) // Flush gives the error
-		}
-		sent <- out.Flush()
-	}()
+	sent, window := make(chan error, 1), make(chan bool, slowWindow)
+	go func() { sent <- sayAll(c, window) }()
 	in := bufio.NewReaderSize(c, 64<<10)
 	for range slowRequests {
 		if _, err := in.ReadSlice('\n'); err != nil {
 			return "", err
 		}
+		<-window
 	}
 	return c.LocalAddr().String(), <-sent
+}
+
+// sayAll writes the requests, as many at a time as the window has room for.
+func sayAll(c net.Conn, window chan<- bool) error {
+	out := bufio.NewWriterSize(c, 16<<10)
+	for seq := 1; seq <= slowRequests; seq++ {
+		data := "quick"
+		if seq%slowEvery == 0 {
+			data = "slow"
+		}
+		select {
+		case window <- true:
+		default:
+			if err := out.Flush(); err != nil {
+				return err
+			}
+			window <- true
+		}
+		fmt.Fprintf(out, "REQ %d %s\n", seq, data) // Flush gives the error
+	}
+	return out.Flush()
 }
 
 // TestEverySlowRequestIsInTheSlowLog plants 10,000 among 1,000,000. Others may be
