@@ -52,7 +52,7 @@ func (s *session) offerToNobody(run []byte, maxLines int) (taken, lines int) {
 	p := s.proxy
 	switch outlook := p.mux.outlook(); {
 	case outlook == outlookRoom:
-		p.mux.want(s, lineLength(run))
+		p.mux.wantRoom(s, lineLength(run))
 		s.answerHere()
 		return 0, 0
 	case outlook == outlookDial, p.config.NoServerWait > 0:
@@ -82,7 +82,7 @@ func (s *session) connectShared() bool {
 	}
 	switch p.mux.outlook() {
 	case outlookRoom:
-		p.mux.want(s, lineLength(s.extra.lines))
+		p.mux.wantRoom(s, lineLength(s.extra.lines))
 	case outlookDial:
 		p.await(s)
 	default:

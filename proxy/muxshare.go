@@ -20,6 +20,7 @@ type guest struct {
 	needs  int32  // bytes of the line that waits
 	wants  bool   // on the list of those that wait
 	saves  bool   // its bytes of the last turn were too few
+	called bool   // it was read on since it waits, and has sent nothing yet
 }
 
 // sharing is how the links' credits are shared. active counts the clients that have
@@ -112,8 +113,9 @@ func (m *mux) charge(s *session, n int) {
 	m.release(s)
 }
 
-// release ends that room is kept for s.
+// release ends that room is kept for s, who has sent something or has nothing to send.
 func (m *mux) release(s *session) {
+	m.sharing.guests[s.place].called = false
 	if m.sharing.reserved == s {
 		m.sharing.reserved = nil
 	}
@@ -134,6 +136,15 @@ func (m *mux) want(s *session, n int) {
 	if !g.wants {
 		h.await(s)
 	}
+}
+
+// wantRoom is want for one whose line no link has room for. Whoever was called for it,
+// and found that others had been quicker, has room kept for him.
+func (m *mux) wantRoom(s *session, n int) {
+	if h := &m.sharing; h.reserved == nil && h.guests[s.place].called {
+		h.reserved = s
+	}
+	m.want(s, n)
 }
 
 // await puts a session at the end of the list of those that wait.
@@ -197,7 +208,8 @@ func (m *mux) fits(s *session, room int) bool {
 // may be.
 func (m *mux) readOn(s *session) int32 {
 	h := &m.sharing
-	h.guests[s.place].wants = false
+	g := &h.guests[s.place]
+	g.wants, g.called = false, true
 	if s.queuedBytes() == 0 {
 		s.client.Resume()
 		return max(1, h.most-s.requests.count)
