@@ -40,6 +40,7 @@ type simulation struct {
 	// What was known of the servers when the last turn ended, and room for this one's.
 	seen, next []seenServer
 	operated   bool // on servers, in this turn
+	turns      turnsSeen
 	restarted  bool // what an earlier loop had dialled may still be told of
 	dialled    int  // connects by the end of the last turn
 	// downSince is since when a server is known to be out.

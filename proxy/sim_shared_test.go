@@ -24,9 +24,9 @@ func (o *simOptions) share(w *sim.World) {
 		config.Mux, o.servers = 1, o.servers[:1]
 		client, server := &config.Client, &config.Server
 		client.MaxLine, config.MaxOutstanding, config.MaxConns = 128, DefaultMaxOutstanding, 0
-		server.MaxLine, server.HighMark, server.LowMark = 128, 128<<c.Next(3), 64
+		server.MaxLine, server.HighMark, server.LowMark = 128, 128, 64
 		w.Rules.MaxLine, config.Socket.NotSentLowat = 128, 64
-		w.Plan.Rates[sim.SlowTaker] = 1000
+		w.Plan.Rates[sim.SlowTaker], w.Plan.Eager = 1000, true
 	}
 	if config.Check == CheckFoo {
 		config.Check = CheckTCP // idle links would be asked, which no judge here knows of
@@ -67,6 +67,7 @@ func (s *simulation) owedByLinks() (owed int) {
 
 // checkShared looks at the links after each turn.
 func (s *simulation) checkShared() {
+	s.checkTurns()
 	for _, l := range s.links() {
 		if out, most := l.conn.Appended()-l.conn.Written(), uint64(s.config.Server.HighMark); out > most+seqDigitsMax {
 			s.world.Fail("resources", "link %d has %d bytes of output, %d are the limit", l.number, out, most)

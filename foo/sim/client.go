@@ -82,6 +82,9 @@ func newClient(w *World, id int, addr poller.Addr) *Client {
 		c.kept.places = make([]place, len(c.script.lines))
 	}
 	c.depth = 1 + w.Choices.Next(1<<w.Choices.Next(8))
+	if w.Plan.Eager {
+		c.depth = len(c.script.lines)
+	}
 	if w.does(Cut) {
 		c.cut = 1000
 	}

@@ -57,7 +57,11 @@ func newConn(s *Server, id int, peer *fake.Peer) *Conn {
 	c.slow = w.does(SlowServer)
 	c.isSlow = c.slow
 	if w.does(SlowTaker) {
-		peer.SetWindow(1 + w.Choices.Next(512))
+		most := 512
+		if w.Plan.Eager {
+			most = 64
+		}
+		peer.SetWindow(1 + w.Choices.Next(most))
 	}
 	if w.does(CloseEarly) {
 		c.endAfter = 1 + w.Choices.Next(20)

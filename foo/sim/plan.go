@@ -65,6 +65,8 @@ type Plan struct {
 	Happened [MischiefCount]int
 	Calm     time.Duration // when the calm phase begins
 	faulty   bool          // there may be faults at all
+	// Eager: every client says all it has at once, and servers take little at a time.
+	Eager bool
 }
 
 // drawing says how a kind is drawn: in how many runs of a thousand it is on, and

@@ -148,7 +148,8 @@ func (w *World) hasLostShared() bool {
 }
 
 // isLateShared reports whether a request's time is over, and its reply had not come in
-// time.
+// time. Where the loop has stood still, a link that is read line by line may not have
+// been read to its end.
 func (c *Client) isLateShared(i int, sent, now int64) bool {
 	w, most := c.world, int64(c.world.Rules.RequestTimeout)
 	if most == 0 || now < sent+most {
@@ -156,7 +157,7 @@ func (c *Client) isLateShared(i int, sent, now int64) bool {
 	}
 	const intime = int64(50 * time.Millisecond)
 	p := &c.kept.places[i]
-	if p.conn == nil || p.reply < 0 || w.isToldLate(sent, now) || w.Narrow {
+	if p.conn == nil || p.reply < 0 || w.isToldLate(sent, now) || w.Narrow || w.stoodStill(sent, now) {
 		return true
 	}
 	a := &p.conn.asked[p.reply]

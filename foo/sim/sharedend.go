@@ -92,6 +92,9 @@ func (c *Conn) judgeTrust(a *asked) {
 // hasCome reports whether a reply must have been passed on: it had arrived when the
 // connection was lost, and nothing before it had ended that.
 func (c *Conn) hasCome(a *asked) bool {
+	if most := c.world.Rules.LinkWrite; most > 0 && c.peer.Waited(c.until) >= most {
+		return false // the proxy may have given it up before
+	}
 	if c.spoiled > 0 && a.place > c.spoiled {
 		return false
 	}
