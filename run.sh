@@ -68,7 +68,7 @@ simulate() {
   [[ $1 =~ ^[1-9][0-9]*$ && $2 =~ ^[0-9]+$ ]] || fail "sim takes a number of runs and a first seed" 2
   local status=0
   cd "$root"
-  go test ./proxy -run '^TestSim$' -count 1 -timeout 0 -v -sim.seeds "$1" -sim.seed "$2" || status=$?
+  go test -trimpath ./proxy -run '^TestSim$' -count 1 -timeout 0 -v -sim.seeds "$1" -sim.seed "$2" || status=$?
   go test ./foo/server -run '^TestSim$' -count 1 -timeout 0 -v -sim.seeds "$((($1 + 4) / 5))" -sim.seed "$2" || status=$?
   return "$status"
 }
@@ -118,7 +118,7 @@ renew_profile() {
   temp=$(mktemp -d)
   trap 'rm -rf "$temp"' EXIT
   cd "$root"
-  go test ./proxy -run '^$' -bench '^BenchmarkLoopback$' -benchtime 300000x -cpuprofile "$temp/cpu" -o "$temp/test"
+  go test -trimpath ./proxy -run '^$' -bench '^BenchmarkLoopback$' -benchtime 300000x -cpuprofile "$temp/cpu" -o "$temp/test"
   go tool pprof -proto -output "$temp/pgo" "$temp/cpu" 2>/dev/null
   mv "$temp/pgo" cmd/foo_proxy/default.pgo
 }

@@ -5,6 +5,7 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -15,34 +16,35 @@ import (
 	"fooproxy/poller"
 )
 
-// echoLines answers whatever was read in one piece by one piece of the same
-// length, so that the server costs little beside the proxy.
+// echoLines answers the whole lines that were read in one piece by one piece of the
+// same length, so that the server costs little beside the proxy.
 func echoLines(c *net.TCPConn, _ *bufio.Reader) {
-	buffer := make([]byte, 64<<10)
+	buffer, kept := make([]byte, 64<<10), 0
 	for {
-		n, err := c.Read(buffer)
+		n, err := c.Read(buffer[kept:])
 		if err != nil {
 			return
 		}
-		for at := 0; at+3 < n; at++ {
-			if at == 0 || buffer[at-1] == '\n' {
-				copy(buffer[at:], "ACK")
-			}
+		kept += n
+		whole := bytes.LastIndexByte(buffer[:kept], '\n') + 1
+		for at := 0; at < whole; at += bytes.IndexByte(buffer[at:], '\n') + 1 {
+			copy(buffer[at:], "ACK")
 		}
-		if _, err := c.Write(buffer[:n]); err != nil {
+		if _, err := c.Write(buffer[:whole]); err != nil {
 			return
 		}
+		kept = copy(buffer, buffer[whole:kept])
 	}
 }
 
 // BenchmarkLoopback counts requests of clients that send a batch and wait for all
 // of its replies.
 func BenchmarkLoopback(b *testing.B) {
-	for _, depth := range []int{1, 16} {
-		b.Run(fmt.Sprintf("50 clients, %d outstanding", depth), func(b *testing.B) {
-			const clients = 50
+	for _, kind := range []struct{ mux, clients, depth int }{{0, 50, 1}, {0, 50, 16}, {1, 50, 1}, {1, 500, 1}, {1, 50, 16}} {
+		b.Run(fmt.Sprintf("mux %d, %d clients, %d outstanding", kind.mux, kind.clients, kind.depth), func(b *testing.B) {
+			clients, depth := kind.clients, kind.depth
 			s := startServer(b, 0, echoLines)
-			l := startLive(b, []poller.Addr{s.addr})
+			l := startLive(b, []poller.Addr{s.addr}, func(c *Config) { c.Mux = kind.mux })
 			l.on(func() { l.proxy.loop.OnTurn(l.proxy.endTurn) })
 			var work sync.WaitGroup
 			for i := range clients {
