@@ -41,6 +41,10 @@ const (
 	// a peer that announces urgent bytes and never sends them costs so many calls.
 	eAgainDoubts = 2
 
+	// gatherBytesMax is how much output is written without waiting for more: a call
+	// for as much costs little beside what it carries.
+	gatherBytesMax = 16 << 10
+
 	// acceptsPerTurn bounds how many clients one turn lets in; the rest stay in
 	// the kernel's queue and the listener on the ready list.
 	acceptsPerTurn = 64
@@ -155,6 +159,10 @@ type ConnConfig struct {
 	// KeepUnsent keeps output that the peer does not take any more, so that it can
 	// be taken back and go to somebody else. Otherwise it is dropped.
 	KeepUnsent bool
+	// GatherTime is for how long output may wait for more, while every turn brings
+	// something new. It is written in the first turn that brings nothing. 0: it is
+	// written in each turn.
+	GatherTime time.Duration
 	// ReadToEAGAIN never takes a short read for "drained".
 	ReadToEAGAIN bool
 }

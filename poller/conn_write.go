@@ -116,6 +116,12 @@ func (c *Conn) FinishWrite() {
 	}
 }
 
+// gathers reports whether output waits for more to come in the next turn.
+func (c *Conn) gathers() bool {
+	return c.config.GatherTime > 0 && c.state == stateOpen && c.write == writeOn && c.canWrite &&
+		c.out.size() > 0 && c.out.size() < gatherBytesMax && c.loop.now-c.stuck < int64(c.config.GatherTime)
+}
+
 // flushOutput writes what waits, once where the kernel takes it all. A short
 // write means that the send buffer is full; the tail stays, and the edge that
 // tells of room brings it back.

@@ -11,6 +11,7 @@ import (
 const (
 	CallsPerServe    = callsPerServe
 	EAgainDoubts     = eAgainDoubts
+	GatherBytesMax   = gatherBytesMax
 	TurnWorkMax      = turnWorkMax
 	AcceptsPerTurn   = acceptsPerTurn
 	EventsPerWait    = eventsPerWait

@@ -58,6 +58,7 @@ type Loop struct {
 	stopped       bool
 	trimmer       Timer
 	conns         int
+	found         bool // the last wait brought something
 
 	stale    uint64 // events of descriptors that were closed meanwhile
 	turns    uint64
@@ -159,7 +160,7 @@ func (l *Loop) Turn(until int64) {
 		panic("epoll_wait: " + e.Error())
 	}
 	l.before, l.now = l.now, l.sys.Now()
-	if n > 0 {
+	if l.found = n > 0; l.found {
 		l.pollUntil = l.now + l.busyPoll
 	}
 	if l.watching {
@@ -291,6 +292,10 @@ func (l *Loop) flushDirty() {
 	l.dirty, l.flush = l.flush[:0], l.dirty
 	for i, c := range l.flush {
 		l.flush[i] = nil
+		if l.found && c.gathers() {
+			l.dirty = append(l.dirty, c)
+			continue
+		}
 		c.isDirty = false
 		c.flushOutput()
 	}

@@ -198,6 +198,10 @@ const (
 	// and muxAloneBytes the same for one who is alone: as much as can be read.
 	muxQuantumBytes = 4 << 10
 	muxAloneBytes   = 1 << 30
+	// muxGatherTime is for how long requests may wait on a link for those of other
+	// clients, where every turn brings some. 100 µs are a few turns of a busy loop:
+	// with as many requests in each call a call less is made for ten of them.
+	muxGatherTime = 100 * time.Microsecond
 	// ageSpread is the share of a link's greatest age by which it may be younger, so
 	// that those that were opened together are not replaced together.
 	ageSpread = 4

@@ -30,6 +30,7 @@ type mux struct {
 
 func newMux(p *Proxy) *mux {
 	m := &mux{proxy: p}
+	p.config.Server.GatherTime = muxGatherTime
 	m.sharing.active = 1
 	m.divide()
 	return m
