@@ -1,5 +1,5 @@
 // fault_slowserver_test.go owns row U10: one of three servers is slow, and clients
-// that come anew go to the others.
+// that come anew go to the others, or requests where clients share the links.
 
 package main
 
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,7 +40,7 @@ type owed struct {
 
 // serve tells its name in each reply.
 func (s *slowable) serve(in *bufio.Reader, out *bufio.Writer) {
-	replies := make(chan owed, 2*visitDepth)
+	replies := make(chan owed, visitorClients*visitDepth) // a link that is shared may have all
 	var work sync.WaitGroup
 	work.Go(func() {
 		for r := range replies {
@@ -70,14 +71,15 @@ func (s *slowable) serve(in *bufio.Reader, out *bufio.Writer) {
 type returners struct {
 	t    *testing.T
 	addr string
+	mode mode
 	quit atomic.Bool
 	work sync.WaitGroup
 	lock sync.Mutex
 	took map[string][]time.Duration // of each request, by the server that answered
 }
 
-func startReturners(t *testing.T, addr string) *returners {
-	v := &returners{t: t, addr: addr, took: map[string][]time.Duration{}}
+func startReturners(t *testing.T, addr string, m mode) *returners {
+	v := &returners{t: t, addr: addr, mode: m, took: map[string][]time.Duration{}}
 	for range visitorClients {
 		v.work.Go(func() {
 			for !v.quit.Load() && v.visit() {
@@ -110,25 +112,36 @@ func (v *returners) visit() bool {
 		_, _ = c.Write(lines) // a missing reply tells of an error
 	}
 	in := bufio.NewReader(c)
-	took := make([]time.Duration, 0, visitRequests)
-	for seq := 1; seq <= visitRequests; seq++ {
+	took := map[string][]time.Duration{}
+	for replies := range visitRequests {
 		if in.Buffered() == 0 {
-			ask(min(visitRequests, seq-1+visitDepth))
+			ask(min(visitRequests, replies+visitDepth))
 		}
 		line, err := in.ReadString('\n')
-		took = append(took, time.Since(begun[seq]))
-		kind, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), fmt.Sprintf(" %d ", seq))
-		if err != nil || kind != "ACK" {
-			v.t.Errorf("reply %d is %q (%v)", seq, line, err)
+		seq, name := ackOf(line)
+		if err != nil || seq < 1 || seq > asked || begun[seq].IsZero() || seq != replies+1 && !v.mode.anyOrder() {
+			v.t.Errorf("behind %d replies comes %q (%v)", replies, line, err)
 			return false
 		}
-		if seq == visitRequests {
-			v.lock.Lock()
-			v.took[name] = append(v.took[name], took...)
-			v.lock.Unlock()
-		}
+		took[name] = append(took[name], time.Since(begun[seq]))
+		begun[seq] = time.Time{} // each has one reply
+	}
+	v.lock.Lock()
+	defer v.lock.Unlock()
+	for name, all := range took {
+		v.took[name] = append(v.took[name], all...)
 	}
 	return true
+}
+
+// ackOf is what the ACK of a request says, and 0 of another line.
+func ackOf(line string) (seq int, name string) {
+	rest, isAck := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "ACK ")
+	number, name, _ := strings.Cut(rest, " ")
+	if seq, err := strconv.Atoi(number); isAck && err == nil {
+		return seq, name
+	}
+	return 0, ""
 }
 
 // window has them go on for a while, and gives what they met in it. All that a
@@ -164,19 +177,27 @@ func p99Of(took map[string][]time.Duration, servers ...string) time.Duration {
 }
 
 // TestClientsLeaveASlowServerAlone is row U10. The windows with a slow server and
-// without take turns.
+// without take turns. Where replies are held back for older ones, those of the other
+// servers come late as well.
 func TestClientsLeaveASlowServerAlone(t *testing.T) {
+	inModes(t, slowOneDown, ownLinks, muxed, muxedInTurn)
+}
+
+func slowOneDown(t *testing.T, m mode) {
 	slow, fast, faster := &slowable{name: "slow"}, &slowable{name: "fast"}, &slowable{name: "faster"}
 	var forward []string
 	for _, s := range []*slowable{slow, fast, faster} {
 		forward = append(forward, startKeeper(t, 0, s.serve).addr)
 	}
-	p := watchProxy(t, strings.Join(forward, ","), "-balance", "least-outstanding")
-	v := startReturners(t, p.Addr)
+	p := watchProxy(t, strings.Join(forward, ","), m.args("-balance", "least-outstanding")...)
+	if m.shares() {
+		p.untilLinks(m.links)
+	}
+	v := startReturners(t, p.Addr, m)
 	t.Cleanup(v.stop)
 	window := inForm(300*time.Millisecond, 3*time.Second)
 	var ratios, nulls, shares []float64
-	for range inForm(3, 15) {
+	for range inMode(m, 3, 15, 1) {
 		first := p99Of(v.window(window), "slow", "fast", "faster")
 		slow.delay.Store(int64(slowness))
 		v.window(slowness) // until all know it
@@ -198,7 +219,7 @@ func TestClientsLeaveASlowServerAlone(t *testing.T) {
 		slices.Sort(all)
 	}
 	middle, share := len(ratios)/2, shares[len(shares)-1]
-	proctest.Figure(t, "U10", fmt.Sprintf("one of 3 servers is slower by %v, least-outstanding, L whose clients connect anew every %d requests", slowness, visitRequests),
+	proctest.Figure(t, m.row("U10"), fmt.Sprintf("one of 3 servers is slower by %v, least-outstanding, L whose clients connect anew every %d requests", slowness, visitRequests),
 		fmt.Sprintf("it gets %.1f %% of the requests at most, %.1f %% in the median; the others' p99 %.2f p0, null test %.2f (medians of %d)", 100*share, 100*shares[middle], ratios[middle], nulls[middle], len(ratios)), "10 %; 1.2 p0")
 	if told := p.toldServers(); share > 0.25 || !allUp(told) {
 		t.Errorf("the slow one gets %.2f of the requests; %+v", share, told)
