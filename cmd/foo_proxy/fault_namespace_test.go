@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -20,8 +21,8 @@ const playNamespace = "FOO_TEST_HAS_A_NETWORK_OF_ITS_OWN"
 
 const portRangeFile = "/proc/sys/net/ipv4/ip_local_port_range"
 
-// inOwnNetwork runs the test that calls it again in a new network, which has
-// loopback alone, and reports whether this is that run. The other one has nothing
+// inOwnNetwork runs the test that calls it, or part of a test, again in a new network,
+// which has loopback alone, and reports whether this is that run. The other one has nothing
 // more to do.
 func inOwnNetwork(t *testing.T) bool {
 	t.Helper()
@@ -34,7 +35,7 @@ func inOwnNetwork(t *testing.T) bool {
 	if err := ownNetwork(exec.Command("/proc/self/exe", "-test.run=^$")).Run(); err != nil {
 		t.Skipf("this machine gives no network of its own: %v", err)
 	}
-	cmd := ownNetwork(exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1"))
+	cmd := ownNetwork(exec.Command("/proc/self/exe", "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$", "-test.v", "-test.count=1"))
 	out, err := cmd.CombinedOutput()
 	if !bytes.Contains(out, []byte("--- PASS: "+t.Name()+" ")) || err != nil {
 		t.Fatalf("in a network of its own: %v\n%s", err, out)

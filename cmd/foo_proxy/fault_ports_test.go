@@ -90,44 +90,86 @@ func startInquirers(t *testing.T, addr string, n int) (all []*inquirer) {
 	return all
 }
 
-// TestWithoutALocalPortRequestsAreAnswered is the first half of row U11, in a
-// network that has two local ports, which two clients of the proxy have got. Clients
-// come by a unix socket and take none.
+// naksSeen is how many requests of clients got a NAK, where all but one did.
+func naksSeen(all []*inquirer) (n int) {
+	for _, a := range all {
+		n += a.seq
+	}
+	return n - 1
+}
+
+// expectNoServer: the proxy has made so many NAKs for want of a server, and no others.
+func (w watched) expectNoServer(naks int) {
+	w.T.Helper()
+	for reason, made := range w.servers().Naks {
+		want := 0
+		if reason == "no server" {
+			want = naks
+		}
+		if made != want {
+			w.T.Errorf("the proxy made %d NAKs %q, clients saw %d", made, reason, want)
+		}
+	}
+}
+
+// TestWithoutALocalPortRequestsAreAnswered is the first half of row U11, in a network
+// that has so many local ports as are in use. Clients come by a unix socket and take
+// none.
 func TestWithoutALocalPortRequestsAreAnswered(t *testing.T) {
+	inModes(t, askWithoutPorts, ownLinks, muxed, muxedInTurn)
+}
+
+// askWithoutPorts has two clients of the proxy use up the ports. Shared links are
+// everybody's: there another proxy has the only port, and all of its clients, though
+// it may want more links than that one.
+func askWithoutPorts(t *testing.T, m mode) {
 	if !inOwnNetwork(t) {
 		return
 	}
-	const first, last = 40000, 40001
+	const first, holding = 40000, 2
 	server, another := proctest.StartEcho(t), filepath.Join(t.TempDir(), "server")
 	serveUnix(t, another)
-	p, d := startBefore(t, server, "-on-server-close", "failover", "-check", "off")
+	args := m.args("-on-server-close", "failover", "-check", "off")
+	last := first + holding - 1
+	if m.shares() {
+		last = first
+	}
 	setLocalPorts(t, first, last)
-	holders := startInquirers(t, "unix:"+d.proxy, last-first+1)
+	p, d := startBefore(t, server, args...)
+	holder, holders := p, startInquirers(t, "unix:"+d.proxy, holding)
+	if m.shares() {
+		holder.untilServers("it has the port", func(s serversSeen) bool { return s.Upstreams[0].Sessions == 1 })
+		p, d = startBefore(t, server, args...)
+	}
 	for _, a := range holders {
 		a.expect("ACK n x")
 	}
 	others := startInquirers(t, "unix:"+d.proxy, 20)
-	most, cpu := p.whileAsked(inForm(time.Second, 10*time.Second), "NAK n no server", others...)
-	for _, a := range holders {
-		a.expect("ACK n x") // whoever has a port goes on
-	}
-	elsewhere := servedElsewhere(t, server, another)
+	most, cpu := p.whileAsked(inMode(m, time.Second, 10*time.Second, 300*time.Millisecond), "NAK n no server", others...)
+	holder.whileAsked(50*time.Millisecond, "ACK n x", holders...) // whoever has a port goes on
+	elsewhere := servedElsewhere(t, m, server, another)
 	// The ports of those that have left would rest for a minute, so there are more.
-	setLocalPorts(t, first, last+20)
+	setLocalPorts(t, first, first+20)
 	back := others[0].untilAnswered()
-	proctest.Figure(t, "U11", "no local port left for a connection to the only server, -on-server-close failover -check off",
+	proctest.Figure(t, m.row("U11"), "no local port left for a connection to the only server, -on-server-close failover -check off",
 		fmt.Sprintf("NAK no server after at most %.1f ms; CPU %.0f %%; service again %.2f s after there are ports; beside a server that needs no port, that one serves, after at most %.1f ms",
 			milliseconds(most), 100*cpu, back.Seconds(), milliseconds(elsewhere)), "10 ms; 20 %; 1 s; another server")
 	if cpu > 0.5 || most > time.Second || back > 5*time.Second || elsewhere > time.Second {
 		t.Errorf("NAK after %v, CPU %.2f, service after %v, elsewhere after %v", most, cpu, back, elsewhere)
 	}
+	p.expectNoServer(naksSeen(others))
+	if m.shares() {
+		p.untilLinks(m.links)
+		holder.untilLinks(m.links)
+		holder.expectNoServer(0)
+	}
 }
 
 // servedElsewhere has clients of a proxy whose first server cannot be connected to
 // for want of a port, and whose second one is at a unix socket.
-func servedElsewhere(t *testing.T, server, another string) (most time.Duration) {
+func servedElsewhere(t *testing.T, m mode, server, another string) (most time.Duration) {
 	t.Helper()
-	p, d := startBefore(t, server+",unix:"+another)
+	p, d := startBefore(t, server+",unix:"+another, m.args()...)
 	most, _ = p.whileAsked(200*time.Millisecond, "ACK n x", startInquirers(t, "unix:"+d.proxy, 20)...)
 	if told := p.toldServers(); told[0].failed() == 0 || told[0].Requests > 0 || told[1].Requests == 0 {
 		t.Errorf("%+v", told)
@@ -222,22 +264,32 @@ func serveUnix(t *testing.T, path string) {
 // queue is no refusal: a server that is busy for a moment keeps its clients, so it
 // is asked again until -connect-timeout is over.
 func TestAFullUnixSocketIsWaitedForAndThenLeft(t *testing.T) {
+	inModes(t, fillSocket, ownLinks, muxed)
+}
+
+func fillSocket(t *testing.T, m mode) {
 	const timeout = 100 * time.Millisecond
 	s := startFullSocket(t)
-	args := []string{"-on-server-close", "failover", "-connect-timeout", timeout.String(), "-check", "off"}
+	args := m.args("-on-server-close", "failover", "-connect-timeout", timeout.String(), "-check", "off")
 	alone, beside := watchProxy(t, "unix:"+s.path, args...), watchProxy(t, "unix:"+s.path+","+proctest.StartEcho(t), args...)
 	first := startInquirer(t, alone.Addr)
 	waited := first.expect("NAK n no server")
 	others := startInquirers(t, alone.Addr, 20)
 	// While the server is not tried again nobody waits for it.
-	most, cpu := alone.whileAsked(inForm(time.Second, 10*time.Second), "NAK n no server", others...)
+	most, cpu := alone.whileAsked(inMode(m, time.Second, 10*time.Second, 500*time.Millisecond), "NAK n no server", others...)
 	elsewhere, _ := beside.whileAsked(300*time.Millisecond, "ACK n x", startInquirers(t, beside.Addr, 20)...)
 	s.serve()
 	back := first.untilAnswered()
-	proctest.Figure(t, "U11", fmt.Sprintf("queue of the only server's unix socket full, -connect-timeout %v, failover", timeout),
+	proctest.Figure(t, m.row("U11"), fmt.Sprintf("queue of the only server's unix socket full, -connect-timeout %v, failover", timeout),
 		fmt.Sprintf("NAK no server after %.0f ms, later ones after at most %.1f ms; CPU %.0f %%; service again %.2f s after the queue is served; beside another server that one serves, after at most %.0f ms",
 			milliseconds(waited), milliseconds(most), 100*cpu, back.Seconds(), milliseconds(elsewhere)), "10 ms; 20 %; 1 s; another server")
 	if cpu > 0.5 || max(waited, most, elsewhere) > 5*time.Second || back > 10*time.Second {
 		t.Errorf("NAK after %v and %v, CPU %.2f, service after %v, elsewhere after %v", waited, most, cpu, back, elsewhere)
+	}
+	alone.expectNoServer(naksSeen(append(others, first)))
+	beside.expectNoServer(0)
+	if m.shares() {
+		alone.untilLinks(m.links)
+		beside.untilLinks(m.links)
 	}
 }
