@@ -160,8 +160,8 @@ type ConnConfig struct {
 	// be taken back and go to somebody else. Otherwise it is dropped.
 	KeepUnsent bool
 	// GatherTime is for how long output may wait for more, while every turn brings
-	// something new. It is written in the first turn that brings nothing. 0: it is
-	// written in each turn.
+	// something new and takes less than that. It is written in the first turn that
+	// brings nothing. 0: it is written in each turn.
 	GatherTime time.Duration
 	// ReadToEAGAIN never takes a short read for "drained".
 	ReadToEAGAIN bool

@@ -242,13 +242,14 @@ func (c *Conn) Release() (fd int, unread, unsent []byte) {
 // onEdge marks readiness. IN comes with OUT in one mask, so every bit is looked
 // at:
 //
-//	bit            canRead   canWrite   mustDrain
+//	bit            canRead   canWrite   mustDrain   doubts
 //	IN             yes
 //	OUT                      yes
-//	PRI, RDHUP     yes                  yes
+//	PRI            yes                  yes         yes
+//	RDHUP          yes                  yes
 //	HUP, ERR       yes       yes        yes
 //
-// PRI also has EAGAIN doubted, and ERR ends a connection that nobody will read. A unix socket must be drained
+// ERR also ends a connection that nobody will read. A unix socket must be drained
 // from the beginning: a descriptor that its peer sends along cuts a read, and no
 // bit says so.
 func (c *Conn) onEdge(mask uint32) {

@@ -116,10 +116,15 @@ func (c *Conn) FinishWrite() {
 	}
 }
 
-// gathers reports whether output waits for more to come in the next turn.
+// gathers reports whether output waits for more to come in the next turn. Behind a
+// turn that took long, the next one may as well.
 func (c *Conn) gathers() bool {
-	return c.config.GatherTime > 0 && c.state == stateOpen && c.write == writeOn && c.canWrite &&
-		c.out.size() > 0 && c.out.size() < gatherBytesMax && c.loop.now-c.stuck < int64(c.config.GatherTime)
+	l, most := c.loop, int64(c.config.GatherTime)
+	if most == 0 || c.state != stateOpen || c.write != writeOn || !c.canWrite || l.stopped {
+		return false
+	}
+	n := c.out.size()
+	return n > 0 && n < min(gatherBytesMax, c.config.HighMark/2) && l.now-c.stuck < most && l.now-l.before < most
 }
 
 // flushOutput writes what waits, once where the kernel takes it all. A short

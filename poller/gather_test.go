@@ -67,6 +67,30 @@ func TestGatheringHasAnEnd(t *testing.T) {
 	}
 }
 
+// TestNothingIsGatheredBehindALongTurn: the next one may be as long.
+func TestNothingIsGatheredBehindALongTurn(t *testing.T) {
+	r, p, a, busyTurn := newGathering(t)
+	busyTurn()
+	r.kernel.Advance(20 * time.Millisecond)
+	var timer poller.Timer
+	r.loop.Arm(&timer, appender{a.conn}, r.loop.Now()+1)
+	busyTurn()
+	r.wantReceived(p, "line\n")
+}
+
+// appender appends a line in the course of a turn.
+type appender struct{ conn *poller.Conn }
+
+func (a appender) Expire(int64) { a.conn.Append([]byte("line\n")) }
+
+func TestNothingIsGatheredInTheLastTurn(t *testing.T) {
+	r, p, a, busyTurn := newGathering(t)
+	a.conn.Append([]byte("last\n"))
+	r.loop.Stop()
+	busyTurn()
+	r.wantReceived(p, "last\n")
+}
+
 // TestNothingIsGatheredAtTheEnd: what waits leaves before the FIN.
 func TestNothingIsGatheredAtTheEnd(t *testing.T) {
 	r, p, a, busyTurn := newGathering(t)
