@@ -132,11 +132,10 @@ func (m *mux) checkRest() error {
 			return fmt.Errorf("session %d: the client is not read, and nothing will change that", s.id)
 		}
 		g := &m.sharing.guests[s.place]
-		reserved := m.sharing.reserved
-		if free, room := m.freeCredits(); g.wants && (m.open == 0 || free > 0 && int(g.needs) <= room && (reserved == nil || reserved == s)) && s.requests.count < m.sharing.most {
+		if free, room := m.freeCredits(); g.wants && (m.open == 0 || free > 0 && int(g.needs) <= room && !m.holdsBack(s)) && s.requests.count < m.sharing.most {
 			return fmt.Errorf("session %d wants its turn, and could have it", s.id)
 		}
-		if reserved == s && !g.wants {
+		if m.sharing.reserved.session == s && !g.wants {
 			return fmt.Errorf("session %d has room kept for it, and needs none", s.id)
 		}
 		if s.owesNak() && s.client.Room() == p.config.Client.HighMark {

@@ -85,7 +85,8 @@ func (l *muxLink) fail(why poller.Cause) {
 	b := l.bundle
 	p := b.mux.proxy
 	l.tried = 0
-	if b.short = isShortage(why.Errno); b.short {
+	if isShortage(why.Errno) {
+		b.short = l.aging.replaces == nil // otherwise another one stands
 		p.complainOfShortage(why.Errno)
 		b.notBefore = p.loop.Now() + int64(shortageRetry)
 	} else {

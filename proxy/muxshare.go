@@ -29,9 +29,8 @@ type sharing struct {
 	guests  []guest
 	wanting []*session // have lines that no link took, or have had their turn; nil: one who has left
 	spare   []*session // the list of the turn before, to be filled again
-	// reserved is for whom all room is kept that comes: his line was longer than what
-	// there was, and shorter ones would take it for ever. nil: nobody.
-	reserved *session
+	// reserved is for whom all room is kept that comes.
+	reserved reservation
 	turn     uint32
 	period   uint32
 	began    int64 // the period, loop time, ns
@@ -66,7 +65,7 @@ func (m *mux) leave(s *session) {
 	h := &m.sharing
 	if g := &h.guests[s.place]; g.wants {
 		g.wants = false
-		h.wanting[g.at] = nil
+		h.wanting[g.at] = nil // feed has nobody leave but whom it has taken off before
 	}
 	m.release(s)
 }
@@ -104,21 +103,13 @@ func (m *mux) isHisTurn(s *session, n int) bool {
 	h := &m.sharing
 	g := &h.guests[s.place]
 	g.saves = n > int(g.bytes)
-	return !g.saves && s.requests.count < h.most && (h.reserved == nil || h.reserved == s) || m.open == 0
+	return !g.saves && s.requests.count < h.most && !m.holdsBack(s) || m.open == 0
 }
 
 // charge notes that a line of n bytes has gone out.
 func (m *mux) charge(s *session, n int) {
 	m.sharing.guests[s.place].bytes -= int32(n)
 	m.release(s)
-}
-
-// release ends that room is kept for s, who has sent something or has nothing to send.
-func (m *mux) release(s *session) {
-	m.sharing.guests[s.place].called = false
-	if m.sharing.reserved == s {
-		m.sharing.reserved = nil
-	}
 }
 
 // divide shares the credits of all links, and keeps a share for who comes next.
@@ -141,8 +132,8 @@ func (m *mux) want(s *session, n int) {
 // wantRoom is want for one whose line no link has room for. Whoever was called for it,
 // and found that others had been quicker, has room kept for him.
 func (m *mux) wantRoom(s *session, n int) {
-	if h := &m.sharing; h.reserved == nil && h.guests[s.place].called {
-		h.reserved = s
+	if m.sharing.guests[s.place].called {
+		m.reserve(s)
 	}
 	m.want(s, n)
 }
@@ -164,9 +155,7 @@ func (m *mux) feed(now int64) {
 		h.period++
 		m.divide()
 	}
-	if h.reserved != nil && (m.open == 0 || !h.guests[h.reserved.place].wants) {
-		h.reserved = nil // he has sent it, or need not wait
-	}
+	m.lookAtReservation(now)
 	if len(h.wanting) == 0 {
 		return
 	}
@@ -178,7 +167,7 @@ func (m *mux) feed(now int64) {
 		if s == nil {
 			continue
 		}
-		if m.open == 0 || free > 0 && m.fits(s, room) {
+		if m.open == 0 || free > 0 && m.admits(s, room) {
 			free -= m.readOn(s)
 		} else {
 			h.await(s)
@@ -187,18 +176,22 @@ func (m *mux) feed(now int64) {
 	h.spare = wanting[:0]
 }
 
-// fits reports whether the line of one who waits goes out where there is so much room
-// on a link. The first whose line does not has room kept for it.
-func (m *mux) fits(s *session, room int) bool {
+// admits says whether one who waits may go on where there is so much room on a link.
+// The first whose line does not fit has room kept for it.
+func (m *mux) admits(s *session, room int) bool {
 	h := &m.sharing
-	switch {
-	case s.queuedBytes() == 0 && s.requests.count >= h.most:
+	needs := int(h.guests[s.place].needs)
+	switch queued := s.queuedBytes(); {
+	case queued == 0 && s.client.Kept() < needs:
+		m.release(s) // his line went another way
+		return true
+	case queued == 0 && s.requests.count >= h.most:
 		m.release(s) // he waits for replies
 		return false
-	case h.reserved != nil && h.reserved != s:
+	case m.holdsBack(s):
 		return false
-	case int(h.guests[s.place].needs) > room:
-		h.reserved = s
+	case needs > room:
+		m.reserve(s)
 		return false
 	}
 	return true
@@ -209,8 +202,9 @@ func (m *mux) fits(s *session, room int) bool {
 func (m *mux) readOn(s *session) int32 {
 	h := &m.sharing
 	g := &h.guests[s.place]
-	g.wants, g.called = false, true
-	if s.queuedBytes() == 0 {
+	queued := s.queuedBytes() > 0
+	g.wants, g.called = false, queued || s.client.Kept() > 0
+	if !queued {
 		s.client.Resume()
 		return max(1, h.most-s.requests.count)
 	}

@@ -3,9 +3,11 @@
 package proxy
 
 import (
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"fooproxy/poller/fake"
 )
@@ -100,7 +102,7 @@ func TestNobodyWaitsForOneWhoHasLeft(t *testing.T) {
 	c.settle()
 	next.SendString("REQ 1 next\n")
 	c.settle()
-	if c.proxy.mux.sharing.reserved == nil {
+	if c.proxy.mux.sharing.reserved.session == nil {
 		t.Fatal("no room is kept")
 	}
 	long.Reset()
@@ -136,4 +138,58 @@ func TestASharedLinkWaitsForADescriptor(t *testing.T) {
 	c.hears(link, "REQ 1 a\n")
 	c.says(link, "ACK 1 a\n")
 	c.hears(a, "ACK 1 a\n")
+}
+
+// TestALongLineHoldsNobodyBackWhereNothingMoves: he waits for a server that stands
+// still, others get the NAKs that are due.
+func TestALongLineHoldsNobodyBackWhereNothingMoves(t *testing.T) {
+	c, links := newMuxed(t, 1, func(config *Config) { config.RequestTimeout = time.Second })
+	links[0].SetWindow(0)
+	first, long, other := c.dial(), c.dial(), c.dial()
+	for range 40 {
+		first.SendString("REQ 1 " + strings.Repeat("x", 1000) + "\n")
+		c.settle()
+	}
+	long.SendString("REQ 1 " + strings.Repeat("y", 60_000) + "\n")
+	c.settle()
+	if r := &c.proxy.mux.sharing.reserved; r.session == nil || !r.timer.Armed() {
+		t.Fatal("no room is kept, or for ever")
+	}
+	for i := range 5 {
+		other.SendString("REQ 1 other\n")
+		c.pass(1500 * time.Millisecond)
+		if got := c.takes(other); got != "NAK 1 timeout\n" {
+			t.Fatalf("request %d is answered %q", i, got)
+		}
+	}
+}
+
+// TestRoomIsNotKeptForALineThatWentAnotherWay: its time was over, here.
+func TestRoomIsNotKeptForALineThatWentAnotherWay(t *testing.T) {
+	c, links := newMuxed(t, 1, func(config *Config) { config.RequestTimeout = time.Second })
+	links[0].SetWindow(0)
+	a := c.dial()
+	for i := range 40 { // the link holds some of it
+		c.says(a, fmt.Sprint("REQ ", i+1, " ", strings.Repeat("x", 1000), "\n"))
+	}
+	c.proxy.mux.want(c.proxy.sessions[0], 1<<20)
+	c.settle()
+	if s := c.proxy.mux.sharing.reserved.session; s != nil {
+		t.Error("room is kept for a line that is not there")
+	}
+}
+
+// TestAShortageOfASuccessorIsNoShortage: its link stands.
+func TestAShortageOfASuccessorIsNoShortage(t *testing.T) {
+	c, _ := newMuxed(t, 1, func(config *Config) { config.LinkMaxAge = time.Second })
+	c.kernel.Inject(fake.CallConnect, fake.Fault{Errno: syscall.EMFILE})
+	for turns := 0; c.kernel.Pending(fake.CallConnect) != 0; turns++ {
+		if turns == 200 {
+			t.Fatal("no successor was dialled")
+		}
+		c.pass(10 * time.Millisecond)
+	}
+	if c.proxy.upstreams[0].bundle.short {
+		t.Error("the server counts as one that cannot be dialled")
+	}
 }
