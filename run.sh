@@ -68,7 +68,7 @@ simulate() {
   [[ $1 =~ ^[1-9][0-9]*$ && $2 =~ ^[0-9]+$ ]] || fail "sim takes a number of runs and a first seed" 2
   local status=0
   cd "$root"
-  go test -trimpath ./proxy -run '^TestSim$' -count 1 -timeout 0 -v -sim.seeds "$1" -sim.seed "$2" || status=$?
+  go test ./proxy -run '^TestSim$' -count 1 -timeout 0 -v -sim.seeds "$1" -sim.seed "$2" || status=$?
   go test ./foo/server -run '^TestSim$' -count 1 -timeout 0 -v -sim.seeds "$((($1 + 4) / 5))" -sim.seed "$2" || status=$?
   return "$status"
 }
