@@ -54,31 +54,40 @@ func TestNobodyFillsASharedLink(t *testing.T) {
 	}
 }
 
+// narrowMost is what a narrow link holds, and its longest line; narrowLine is a line of
+// which its server takes one at a time. In bytes.
+const narrowMost, narrowLine = 1000, 100
+
+// newNarrow has clients share one link that holds little.
+func newNarrow(t *testing.T) (*cluster, *fake.Peer) {
+	t.Helper()
+	c, links := newMuxed(t, 1, func(config *Config) {
+		config.Socket.NotSentLowat, config.Socket.SendBuffer = narrowLine, narrowLine
+		config.Client.MaxLine, config.Server.MaxLine, config.Server.HighMark, config.Server.LowMark = narrowMost, narrowMost, narrowMost, narrowMost/2
+	})
+	links[0].SetWindow(narrowLine)
+	return c, links[0]
+}
+
 // TestShorterLinesDoNotPassALongOneForEver, though they fit where it does not.
 func TestShorterLinesDoNotPassALongOneForEver(t *testing.T) {
-	const most, short = 1000, 100
-	c, links := newMuxed(t, 1, func(config *Config) {
-		config.Socket.NotSentLowat, config.Socket.SendBuffer = short, short
-		config.Client.MaxLine, config.Server.MaxLine, config.Server.HighMark, config.Server.LowMark = most, most, most, most/2
-	})
-	c.proxy.loop.OnTurn(c.proxy.endTurn)
-	links[0].SetWindow(short)
+	c, link := newNarrow(t)
 	flood, other, long := c.dial(), c.dial(), c.dial()
-	text := strings.Repeat("REQ 1 "+strings.Repeat("x", short-7)+"\n", 200)
+	text := strings.Repeat("REQ 1 "+strings.Repeat("x", narrowLine-7)+"\n", 200)
 	poured := 0
 	pour := func() {
 		poured = (poured + c.pours(flood, text[poured:])) % len(text)
-		other.SendString(text[:short])
+		other.SendString(text[:narrowLine])
 		c.settle()
 	}
 	for range 5 {
 		pour()
 	}
-	long.SendString("REQ 1 long " + strings.Repeat("y", most-100) + "\n")
+	long.SendString("REQ 1 long " + strings.Repeat("y", narrowMost-100) + "\n")
 	got := ""
 	for range 40 {
 		pour()
-		got += string(links[0].ReceiveSome(short))
+		got += string(link.ReceiveSome(narrowLine))
 		c.settle()
 		if strings.Contains(got, " long ") {
 			return
@@ -89,16 +98,11 @@ func TestShorterLinesDoNotPassALongOneForEver(t *testing.T) {
 
 // TestNobodyWaitsForOneWhoHasLeft, and for whose long line room was kept.
 func TestNobodyWaitsForOneWhoHasLeft(t *testing.T) {
-	const most, short = 1000, 100
-	c, links := newMuxed(t, 1, func(config *Config) {
-		config.Socket.NotSentLowat, config.Socket.SendBuffer = short, short
-		config.Client.MaxLine, config.Server.MaxLine, config.Server.HighMark, config.Server.LowMark = most, most, most, most/2
-	})
-	links[0].SetWindow(short)
+	c, link := newNarrow(t)
 	first, long, next := c.dial(), c.dial(), c.dial()
-	first.SendString(strings.Repeat("REQ 1 "+strings.Repeat("x", short-7)+"\n", 6))
+	first.SendString(strings.Repeat("REQ 1 "+strings.Repeat("x", narrowLine-7)+"\n", 6))
 	c.settle()
-	long.SendString("REQ 1 long " + strings.Repeat("y", most-100) + "\n")
+	long.SendString("REQ 1 long " + strings.Repeat("y", narrowMost-100) + "\n")
 	c.settle()
 	next.SendString("REQ 1 next\n")
 	c.settle()
@@ -107,9 +111,9 @@ func TestNobodyWaitsForOneWhoHasLeft(t *testing.T) {
 	}
 	long.Reset()
 	c.settle()
-	links[0].SetWindow(1 << 20)
+	link.SetWindow(1 << 20)
 	c.settle()
-	if got := c.takes(links[0]); !strings.HasSuffix(got, "REQ 7 next\n") {
+	if got := c.takes(link); !strings.HasSuffix(got, "REQ 7 next\n") {
 		t.Errorf("the server gets %.30q at the end", got[max(0, len(got)-30):])
 	}
 }
