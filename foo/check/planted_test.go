@@ -119,7 +119,7 @@ var plantedFaults = []plantedFault{
 		}
 	}}},
 	{name: "the end of the stream ends a line", named: []string{"fragment"}, manners: manners{fragment: rightReply}},
-	{name: "who says nothing at first is closed", named: []string{"idle"}, manners: manners{idle: idleRest / 2}},
+	{name: "who says nothing at first is closed", named: []string{"idle"}, manners: manners{idle: idleRest * 3 / 4}},
 	{name: "50 clients and no more", named: []string{"connections"}, manners: manners{clients: connectionsAtOnce / 2}},
 	{name: "one line at a time", named: []string{"slow-sender"}, mute: true, manners: manners{
 		hear: func(p *peer, came []byte) []byte {
