@@ -17,6 +17,7 @@ type mux struct {
 	proxy     *Proxy
 	links     []*muxLink // by their numbers, which records hold; nil: the number is free
 	open      int        // links that take requests
+	credits   int32      // of each link
 	attend    bool       // links are to be looked after at the end of the turn
 	isShut    bool       // the proxy has ended its links
 	sharing   sharing
@@ -29,7 +30,7 @@ type mux struct {
 }
 
 func newMux(p *Proxy) *mux {
-	m := &mux{proxy: p}
+	m := &mux{proxy: p, credits: muxCredits}
 	p.config.Server.GatherTime = muxGatherTime
 	m.sharing.active = 1
 	m.divide()

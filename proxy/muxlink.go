@@ -164,7 +164,7 @@ func (l *muxLink) mayHaveReplied(due int64) bool {
 
 // hasRoom reports whether a line of n bytes may go out on the link.
 func (l *muxLink) hasRoom(n int) bool {
-	return l.state == linkOpen && l.owed < muxCredits && l.next-l.first < muxWindowMax && l.conn.Fits(n)
+	return l.state == linkOpen && l.owed < l.bundle.mux.credits && l.next-l.first < muxWindowMax && l.conn.Fits(n)
 }
 
 // send offers a request to the link.

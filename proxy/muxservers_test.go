@@ -5,6 +5,7 @@ package proxy
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -74,6 +75,34 @@ func TestAServerThatDoesNotReplyIsLeft(t *testing.T) {
 	if again == nil || c.state(0) != "up" {
 		t.Fatalf("it is not dialled again, and is %s", c.state(0))
 	}
+}
+
+// TestAServerWhoseLinkStandsIsNotOutForWantOfPorts: a second one to it is what has none.
+func TestAServerWhoseLinkStandsIsNotOutForWantOfPorts(t *testing.T) {
+	c, links := newMuxed(t, 2, func(config *Config) { config.Mux = 2 })
+	second := c.servers[0].Accept()
+	if second == nil {
+		t.Fatal("there is no second link")
+	}
+	a := c.dial()
+	c.says(a, "REQ 1\n")
+	second.Close()
+	c.kernel.Inject(fake.CallConnect, fake.Fault{Errno: syscall.EADDRNOTAVAIL})
+	for turns := 0; c.kernel.Pending(fake.CallConnect) != 0; turns++ {
+		if turns == 200 {
+			t.Fatal("the second link was not dialled")
+		}
+		c.pass(10 * time.Millisecond)
+	}
+	if c.state(0) != "up" {
+		t.Errorf("the server is %s", c.state(0))
+	}
+	c.pass(2 * shortageRetry)
+	if c.servers[0].Accept() == nil {
+		t.Error("the second link was not dialled again")
+	}
+	c.says(links[0], "ACK 1\n")
+	c.hears(a, "ACK 1\n")
 }
 
 // TestALinkFullOfWhatNobodyWaitsForIsGivenUp: its server has lost them.

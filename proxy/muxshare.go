@@ -18,6 +18,7 @@ type guest struct {
 	turn   uint32 // in which it got them
 	period uint32 // in which it was seen last
 	needs  int32  // bytes of the line that waits
+	grant  int32  // requests that he was called for and has not sent
 	wants  bool   // on the list of those that wait
 	saves  bool   // its bytes of the last turn were too few
 	called bool   // it was read on since it waits, and has sent nothing yet
@@ -33,6 +34,7 @@ type sharing struct {
 	reserved reservation
 	turn     uint32
 	period   uint32
+	scarce   bool  // somebody waits for credits: all that come are for those who are called
 	began    int64 // the period, loop time, ns
 	seen     int32 // clients in this period
 	active   int32 // in the last one, or in this one where those are more
@@ -103,19 +105,21 @@ func (m *mux) isHisTurn(s *session, n int) bool {
 	h := &m.sharing
 	g := &h.guests[s.place]
 	g.saves = n > int(g.bytes)
-	return !g.saves && s.requests.count < h.most && !m.holdsBack(s) || m.open == 0
+	return !g.saves && s.requests.count < h.most && (!h.scarce || g.grant > 0) && !m.holdsBack(s) || m.open == 0
 }
 
 // charge notes that a line of n bytes has gone out.
 func (m *mux) charge(s *session, n int) {
-	m.sharing.guests[s.place].bytes -= int32(n)
+	g := &m.sharing.guests[s.place]
+	g.bytes -= int32(n)
+	g.grant = max(0, g.grant-1)
 	m.release(s)
 }
 
 // divide shares the credits of all links, and keeps a share for who comes next.
 func (m *mux) divide() {
 	h := &m.sharing
-	h.most = max(muxShareMin, int32(max(1, m.open))*muxCredits/(h.active+1))
+	h.most = max(muxShareMin, int32(max(1, m.open))*m.credits/(h.active+1))
 }
 
 // want has a client's lines, the first of which has n bytes, looked at again when
@@ -141,12 +145,14 @@ func (m *mux) wantRoom(s *session, n int) {
 // await puts a session at the end of the list of those that wait.
 func (h *sharing) await(s *session) {
 	g := &h.guests[s.place]
-	g.wants, g.at = true, int32(len(h.wanting))
+	g.wants, g.at, g.grant = true, int32(len(h.wanting)), 0
 	h.wanting = append(h.wanting, s)
 }
 
 // feed is called after every turn: those are read on whose turn it is, in the order
-// in which they came, as far as links have room.
+// in which they came, as far as links have room. Where that is not enough for all,
+// nobody else may send: replies come before the lines of the next turn, and whoever
+// came then would take what they make free from those who wait.
 func (m *mux) feed(now int64) {
 	h := &m.sharing
 	h.turn++
@@ -156,6 +162,7 @@ func (m *mux) feed(now int64) {
 		m.divide()
 	}
 	m.lookAtReservation(now)
+	h.scarce = false
 	if len(h.wanting) == 0 {
 		return
 	}
@@ -168,8 +175,9 @@ func (m *mux) feed(now int64) {
 			continue
 		}
 		if m.open == 0 || free > 0 && m.admits(s, room) {
-			free -= m.readOn(s)
+			free -= m.readOn(s, free)
 		} else {
+			h.scarce = h.scarce || free <= 0 && m.maySend(s)
 			h.await(s)
 		}
 	}
@@ -185,7 +193,7 @@ func (m *mux) admits(s *session, room int) bool {
 	case queued == 0 && s.client.Kept() < needs:
 		m.release(s) // his line went another way
 		return true
-	case queued == 0 && s.requests.count >= h.most:
+	case !m.maySend(s):
 		m.release(s) // he waits for replies
 		return false
 	case m.holdsBack(s):
@@ -197,16 +205,23 @@ func (m *mux) admits(s *session, room int) bool {
 	return true
 }
 
-// readOn has one go on who has waited for his turn, and gives how many requests that
-// may be.
-func (m *mux) readOn(s *session) int32 {
+// maySend reports whether one who waits has less outstanding than his share. What is
+// queued is outstanding already.
+func (m *mux) maySend(s *session) bool {
+	return s.queuedBytes() > 0 || s.requests.count < m.sharing.most
+}
+
+// readOn has one go on who has waited for his turn, and gives how many of the free
+// credits are his: as many as he has lines, by the length of the first one.
+func (m *mux) readOn(s *session, free int32) int32 {
 	h := &m.sharing
 	g := &h.guests[s.place]
-	queued := s.queuedBytes() > 0
-	g.wants, g.called = false, queued || s.client.Kept() > 0
+	queued, kept := s.queuedBytes() > 0, int32(s.client.Kept())
+	g.wants, g.called = false, queued || kept > 0
 	if !queued {
+		g.grant = max(1, min(h.most-s.requests.count, kept/max(1, g.needs), free))
 		s.client.Resume()
-		return max(1, h.most-s.requests.count)
+		return g.grant
 	}
 	before := s.requests.count
 	s.connectShared()
@@ -222,7 +237,7 @@ func (m *mux) freeCredits() (free int32, room int) {
 		if l == nil || !l.hasRoom(1) || l.bundle.upstream.backup && !backups {
 			continue
 		}
-		free += muxCredits - l.owed
+		free += m.credits - l.owed
 		if l.conn.Appended() == l.conn.Written() {
 			room = math.MaxInt // a line of any length
 		}

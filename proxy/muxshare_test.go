@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -195,5 +196,71 @@ func TestAShortageOfASuccessorIsNoShortage(t *testing.T) {
 	}
 	if c.proxy.upstreams[0].bundle.short {
 		t.Error("the server counts as one that cannot be dialled")
+	}
+}
+
+// TestNobodyPassesThoseWhoWaitForCredits, though his request comes when some have just
+// been made free.
+func TestNobodyPassesThoseWhoWaitForCredits(t *testing.T) {
+	const credits, crowd = 8, 20
+	c, links := newMuxed(t, 1)
+	c.proxy.mux.credits = credits
+	var clients []*fake.Peer
+	var asked, got []string
+	ask := func(client, request int) {
+		name := fmt.Sprint("client", client, "request", request)
+		clients[client].SendString("REQ 1 " + name + "\n")
+		asked = append(asked, name)
+	}
+	reads := func() {
+		for line := range strings.Lines(c.takes(links[0])) {
+			got = append(got, strings.Fields(line)[2])
+		}
+	}
+	for i := range crowd {
+		clients = append(clients, c.dial())
+		ask(i, 0)
+		c.settle()
+		reads()
+	}
+	if len(got) != credits {
+		t.Fatalf("%d requests went out, and there are %d credits", len(got), credits)
+	}
+	for i := range 10 * crowd {
+		links[0].SendString(fmt.Sprint("ACK ", i+1, "\n"))
+		ask(i%crowd, i/crowd+1)
+		c.settle()
+		reads()
+	}
+	if len(got) != credits+10*crowd {
+		t.Errorf("%d requests of %d went out", len(got), credits+10*crowd)
+	}
+	if !slices.Equal(got, asked[:len(got)]) {
+		t.Errorf("they went out in the order %q", got)
+	}
+}
+
+// TestAllCreditsAreUsed where each of many clients has several lines that wait.
+func TestAllCreditsAreUsed(t *testing.T) {
+	const credits, crowd, lines = 30, 10, 8
+	c, links := newMuxed(t, 1)
+	c.proxy.mux.credits = credits
+	clients := make([]*fake.Peer, crowd)
+	for i := range clients {
+		clients[i] = c.dial()
+		clients[i].SendString(strings.Repeat("REQ 1 x\n", lines))
+	}
+	c.settle()
+	sent, answered := 0, 0
+	for answered < crowd*lines {
+		sent += strings.Count(c.takes(links[0]), "\n")
+		if want := min(credits, crowd*lines-answered); sent-answered != want {
+			t.Fatalf("%d are outstanding after %d replies, %d may be", sent-answered, answered, want)
+		}
+		for range min(4, sent-answered) {
+			answered++
+			links[0].SendString(fmt.Sprint("ACK ", answered, "\n"))
+		}
+		c.settle()
 	}
 }
