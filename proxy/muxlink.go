@@ -5,6 +5,8 @@
 package proxy
 
 import (
+	"syscall"
+
 	"fooproxy/poller"
 	"fooproxy/proxy/reqlog"
 )
@@ -85,11 +87,12 @@ func (l *muxLink) fail(why poller.Cause) {
 	b := l.bundle
 	p := b.mux.proxy
 	l.tried = 0
-	if isShortage(why.Errno) {
-		b.short = l.aging.replaces == nil // otherwise another one stands
+	switch noPort := why.Errno == syscall.EADDRNOTAVAIL && b.stands(); {
+	case isShortage(why.Errno), noPort: // no port for one link more: the server has shown that it can be reached
+		b.short = !noPort && l.aging.replaces == nil // otherwise another one stands
 		p.complainOfShortage(why.Errno)
 		b.notBefore = p.loop.Now() + int64(shortageRetry)
-	} else {
+	default:
 		b.upstream.unreachable(why)
 	}
 	l.stay()
