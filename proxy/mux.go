@@ -10,16 +10,21 @@
 
 package proxy
 
-import "slices"
+import (
+	"slices"
+
+	"fooproxy/poller"
+)
 
 // mux belongs to the loop; nil where each client has a link of its own.
 type mux struct {
 	proxy     *Proxy
-	links     []*muxLink // by their numbers, which records hold; nil: the number is free
-	open      int        // links that take requests
-	credits   int32      // of each link
-	attend    bool       // links are to be looked after at the end of the turn
-	isShut    bool       // the proxy has ended its links
+	links     []*muxLink        // by their numbers, which records hold; nil: the number is free
+	open      int               // links that take requests
+	credits   int32             // of each link
+	conn      poller.ConnConfig // of each link
+	attend    bool              // links are to be looked after at the end of the turn
+	isShut    bool              // the proxy has ended its links
 	sharing   sharing
 	successor *muxLink // is dialled to take the place of another one; nil: none is
 
@@ -30,8 +35,8 @@ type mux struct {
 }
 
 func newMux(p *Proxy) *mux {
-	m := &mux{proxy: p, credits: muxCredits}
-	p.config.Server.GatherTime = muxGatherTime
+	m := &mux{proxy: p, credits: muxCredits, conn: p.config.Server}
+	m.conn.GatherTime = muxGatherTime // a check has nothing to wait for
 	m.sharing.active = 1
 	m.divide()
 	return m

@@ -68,7 +68,7 @@ func (l *muxLink) dial() {
 	for l.tried < len(u.addrs) && !isShortage(why.Errno) {
 		addr := u.addrs[l.tried]
 		l.tried++
-		conn, e := p.loop.Dial(addr, &p.config.Socket, l, &p.config.Server)
+		conn, e := p.loop.Dial(addr, &p.config.Socket, l, &l.bundle.mux.conn)
 		if e == 0 {
 			l.bundle.short = false
 			l.conn, l.next, l.first, l.replied = conn, 1, 1, false

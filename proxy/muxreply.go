@@ -32,7 +32,7 @@ func (l *muxLink) OnOpen(*poller.Conn) {
 
 // ReadRoom lets everything be read: a client that takes no replies is not read
 // itself, and holds nobody up.
-func (l *muxLink) ReadRoom(*poller.Conn) int { return l.bundle.mux.proxy.config.Server.TurnBytes }
+func (l *muxLink) ReadRoom(*poller.Conn) int { return l.bundle.mux.conn.TurnBytes }
 
 // OnLines gives replies to their clients.
 func (l *muxLink) OnLines(_ *poller.Conn, run []byte, maxLines int) (taken, lines int) {
