@@ -89,6 +89,9 @@ func (c *Conn) Mute() {
 // Kept is how many bytes were read and could not go on yet.
 func (c *Conn) Kept() int { return c.in.kept() }
 
+// HasLines reports whether whole lines are among them.
+func (c *Conn) HasLines() bool { return c.in.whole() > 0 }
+
 // Held is the memory that the connection's buffers cost, in bytes.
 func (c *Conn) Held() int {
 	held := c.out.held()

@@ -81,8 +81,8 @@ func (l *muxLink) requeue() {
 				back[j].id = 0
 			}
 		}
-		s.queueAgain(mine)
 		m.want(s, len(mine[0].line))
+		s.queueAgain(mine)
 	}
 }
 

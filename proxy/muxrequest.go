@@ -28,6 +28,10 @@ func (s *session) offerShared(run []byte, maxLines int) (taken, lines int) {
 		case p.isEndWord(msg.Data):
 			s.bidFarewell(msg, n)
 			return taken + n, lines + 1
+		case !m.hasCredit(s):
+			m.want(s, n)
+			s.answerHere()
+			return taken, lines
 		default:
 			l := m.find(s, n)
 			if l == nil {
@@ -42,6 +46,7 @@ func (s *session) offerShared(run []byte, maxLines int) (taken, lines int) {
 		taken += n
 		lines++
 	}
+	m.sharing.guests[s.place].grant = 0 // it was for the lines that he had, in this turn
 	s.answerHere()
 	return taken, lines
 }

@@ -46,8 +46,8 @@ func (m *mux) lookAtReservation(now int64) {
 	if r.session == nil {
 		return
 	}
-	if m.open == 0 || !m.sharing.guests[r.session.place].wants {
-		m.release(r.session) // he has sent it, or need not wait
+	if s := r.session; m.open == 0 || !m.sharing.guests[s.place].wants || !s.hasWaiting() || !m.maySend(s) {
+		m.release(s) // he has sent it, need not wait, or waits for replies: nobody is held back for that
 		return
 	}
 	if written := m.written(); written != r.written {

@@ -105,7 +105,14 @@ func (m *mux) isHisTurn(s *session, n int) bool {
 	h := &m.sharing
 	g := &h.guests[s.place]
 	g.saves = n > int(g.bytes)
-	return !g.saves && s.requests.count < h.most && (!h.scarce || g.grant > 0) && !m.holdsBack(s) || m.open == 0
+	return !g.saves && s.requests.count < h.most && !m.holdsBack(s) || m.open == 0
+}
+
+// hasCredit reports whether a request of s may take a credit: where somebody waits for
+// one, only who was called for it.
+func (m *mux) hasCredit(s *session) bool {
+	h := &m.sharing
+	return !h.scarce || h.guests[s.place].grant > 0 || m.open == 0
 }
 
 // charge notes that a line of n bytes has gone out.
@@ -169,30 +176,39 @@ func (m *mux) feed(now int64) {
 	free, room := m.freeCredits()
 	wanting := h.wanting
 	h.wanting = h.spare[:0]
+	var again []*session // few have requests queued
 	for i, s := range wanting {
 		wanting[i] = nil
-		if s == nil {
-			continue
-		}
-		if m.open == 0 || free > 0 && m.admits(s, room) {
+		switch {
+		case s == nil:
+		case m.open == 0 || free > 0 && (!s.hasWaiting() || m.admits(s, room)):
 			free -= m.readOn(s, free)
-		} else {
-			h.scarce = h.scarce || free <= 0 && m.maySend(s)
+			if h.guests[s.place].wants { // again: his place is behind those who have had nothing
+				h.wanting = h.wanting[:len(h.wanting)-1]
+				again = append(again, s)
+			}
+		default:
+			h.scarce = h.scarce || free <= 0 && s.hasWaiting() && m.maySend(s)
 			h.await(s)
 		}
 	}
+	for _, s := range again {
+		h.await(s)
+	}
 	h.spare = wanting[:0]
 }
+
+// hasWaiting reports whether a session still has a line that waits: it may have gone
+// another way. Whoever has none costs nothing, and need not be served, so no turn
+// might follow in which others get what was kept for him.
+func (s *session) hasWaiting() bool { return s.queuedBytes() > 0 || s.client.HasLines() }
 
 // admits says whether one who waits may go on where there is so much room on a link.
 // The first whose line does not fit has room kept for it.
 func (m *mux) admits(s *session, room int) bool {
 	h := &m.sharing
 	needs := int(h.guests[s.place].needs)
-	switch queued := s.queuedBytes(); {
-	case queued == 0 && s.client.Kept() < needs:
-		m.release(s) // his line went another way
-		return true
+	switch {
 	case !m.maySend(s):
 		m.release(s) // he waits for replies
 		return false
@@ -212,21 +228,26 @@ func (m *mux) maySend(s *session) bool {
 }
 
 // readOn has one go on who has waited for his turn, and gives how many of the free
-// credits are his: as many as he has lines, by the length of the first one.
+// credits are his: as many as he has lines, by the length of the first one, or as were
+// queued and have gone.
 func (m *mux) readOn(s *session, free int32) int32 {
 	h := &m.sharing
 	g := &h.guests[s.place]
-	queued, kept := s.queuedBytes() > 0, int32(s.client.Kept())
-	g.wants, g.called = false, queued || kept > 0
-	if !queued {
-		g.grant = max(1, min(h.most-s.requests.count, kept/max(1, g.needs), free))
+	g.wants = false
+	queued := s.queuedLines()
+	switch g.called = s.hasWaiting(); {
+	case !g.called:
+		m.release(s)
+		s.client.Resume()
+		return 0
+	case queued == 0:
+		g.grant = max(1, min(h.most-s.requests.count, int32(s.client.Kept())/max(1, g.needs), free))
 		s.client.Resume()
 		return g.grant
 	}
-	before := s.requests.count
 	s.connectShared()
 	s.goOnWithoutLink()
-	return max(1, before)
+	return int32(queued - s.queuedLines())
 }
 
 // freeCredits is how many more requests the links take, and of how many bytes one of

@@ -33,8 +33,8 @@ var plantedShared = []sim.Planted{
 	// Whose turn it is.
 	sim.Plant("one client starves the rest", "proxy/muxshare.go",
 		"	for i, s := range wanting {\n", "	starving := PLANTED && slices.Contains(wanting, m.proxy.sessions[0])\n	for i, s := range wanting {\n",
-		"proxy/muxshare.go", "		if m.open == 0 || free > 0 && m.admits(s, room) {\n",
-		"		if !(starving && s.place > 0) && (m.open == 0 || free > 0 && m.admits(s, room)) {\n"),
+		"proxy/muxshare.go", "		case m.open == 0 || free > 0 && (!s.hasWaiting() || m.admits(s, room)):\n",
+		"		case !(starving && s.place > 0) && (m.open == 0 || free > 0 && (!s.hasWaiting() || m.admits(s, room))):\n"),
 
 	// Who answers it.
 	sim.Plant("an end word goes to the server", "proxy/muxrequest.go",

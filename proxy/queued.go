@@ -4,6 +4,8 @@
 package proxy
 
 import (
+	"bytes"
+
 	"fooproxy/poller"
 	"fooproxy/proxy/reqlog"
 	"fooproxy/stats"
@@ -54,6 +56,14 @@ func (s *session) queuedBytes() int {
 		return 0
 	}
 	return len(s.extra.lines)
+}
+
+// queuedLines is how many requests are queued.
+func (s *session) queuedLines() int {
+	if s.extra == nil {
+		return 0
+	}
+	return bytes.Count(s.extra.lines, []byte{'\n'})
 }
 
 // queueRoom is how much may be read to be queued, on top of what is kept. The rest
