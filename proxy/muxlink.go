@@ -118,8 +118,9 @@ func (l *muxLink) stay() {
 	l.bundle.dialMissing()
 }
 
-// close ends a link that nobody waits for.
+// close ends a link that nobody waits for. What has not left need not leave.
 func (l *muxLink) close() {
+	l.takeBack()
 	l.clear(nakUpstreamLost)
 	l.detach().Close()
 	l.bundle.upstream.left()

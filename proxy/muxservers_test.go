@@ -188,6 +188,25 @@ func TestAServerThatIsBackKeepsItsSharedLink(t *testing.T) {
 	c.hears(a, "ACK 1 a\nNAK 2 no server\nACK 3 c\n")
 }
 
+func TestWhatNobodyWaitsForDoesNotLeaveInADrain(t *testing.T) {
+	c, link := newNarrow(t)
+	a := c.dial()
+	line := "REQ 1 " + strings.Repeat("x", narrowLine-7) + "\n"
+	c.says(a, strings.Repeat(line, 5))
+	if c.proxy.upstreams[0].load.outstanding != 5 {
+		t.Fatal("not all of them were offered to the link")
+	}
+	a.Reset()
+	c.proxy.beginDrain()
+	c.settle()
+	link.SetWindow(1 << 16)
+	c.settle()
+	if got := c.takes(link); len(got) > 2*narrowLine {
+		t.Errorf("the server got %d bytes, most of which nobody waits for", len(got))
+	}
+	c.ended(link)
+}
+
 func TestADrainOfTheProxyWaitsForSharedLinks(t *testing.T) {
 	c, links := newMuxed(t, 1)
 	a, b := c.dial(), c.dial()
