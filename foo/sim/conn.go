@@ -47,6 +47,7 @@ type Conn struct {
 	torn      bool          // half a line is the last it says
 	idleAfter time.Duration // ends when nothing was asked for so long; 0: never
 	heardNotes
+	askingNotes
 }
 
 func newConn(s *Server, id int, peer *fake.Peer) *Conn {
@@ -81,7 +82,7 @@ func newConn(s *Server, id int, peer *fake.Peer) *Conn {
 }
 
 func (c *Conn) calm() {
-	c.slow = false
+	c.slow, c.mute = false, false
 	if !c.over {
 		c.peer.SetWindow(64 << 10)
 	}
@@ -307,6 +308,9 @@ func (c *Conn) noteArrivals() {
 // speak sends a piece of what waits, and says whether there is more to do.
 func (c *Conn) speak() (more bool) {
 	w := c.world
+	if c.mute {
+		return false
+	}
 	if c.slow && len(c.waiting) > 0 && w.Choices.Next(2) == 1 {
 		c.plan(time.Duration(1+w.Choices.Next(40)) * time.Millisecond)
 		return false

@@ -214,5 +214,5 @@ func (c *Conn) mayBeReset() bool {
 	if most := w.Rules.LinkWrite; most > 0 && c.peer.Waited(c.until) >= most {
 		return true
 	}
-	return c.probed || c.faulty || w.cutBy(c.until) || w.unfair(c.since, c.until) || lingered(c.peer, c.until, w.Rules.Linger)
+	return c.probed || c.faulty || c.leavesUnanswered() || w.cutBy(c.until) || w.unfair(c.since, c.until) || lingered(c.peer, c.until, w.Rules.Linger)
 }

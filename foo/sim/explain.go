@@ -59,6 +59,8 @@ func (c *Conn) isLost() bool {
 	switch {
 	case c.world.Rules.Shared && (c.faulty || c.over && c.how == farewellReset):
 		return true // who says what is no reply is left
+	case c.leavesUnanswered():
+		return true
 	case c.overlong, c.over && (c.how == farewellLeft || c.how == farewellAbort):
 		return true
 	case c.over && c.how == farewellDone && (c.uncounted || c.disorders):

@@ -46,13 +46,14 @@ const (
 	QuitWord                      // a client asks for the end
 	Hesitation                    // a client says each thing just before a timeout
 	CloseIdle                     // a server ends a connection that asks nothing
+	MuteServer                    // a server does not answer whether it is there, and perhaps nothing more
 	MischiefCount int      = iota
 )
 
 var mischiefNames = [MischiefCount]string{"cut", "slow reader", "deaf reader", "half-close", "leave", "abort", "odd line", "bad data",
 	"odd Seq", "long line", "fragment", "urgent byte", "silence", "long reply", "cut reply", "slow server", "slow taker",
 	"server NAK", "NAK 0", "wrong Seq", "extra line", "garbage", "reorder", "torn reset", "torn end", "close early", "kill", "stop",
-	"overlong reply", "QUIT", "hesitation", "close idle"}
+	"overlong reply", "QUIT", "hesitation", "close idle", "mute server"}
 
 // String names the kind for a table.
 func (m Mischief) String() string { return mischiefNames[m] }

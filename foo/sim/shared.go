@@ -135,7 +135,7 @@ func (c *Client) explainsShared(i int, reason string) bool {
 // server has accepted it.
 func (w *World) hasLostShared() bool {
 	for _, s := range w.Servers {
-		if w.Rules.LinkWrite > 0 && len(s.stops) > 0 {
+		if w.Rules.LinkWrite > 0 && len(s.stops) > 0 || s.mayHaveBeenAsked() {
 			return true
 		}
 		for _, conn := range s.conns {

@@ -68,7 +68,7 @@ func (c *Conn) judgeShared() {
 		if a.stray {
 			c.judgeTrust(a)
 		}
-		if a.stray || a.whose == nil || !c.hasCome(a) {
+		if a.stray || a.whose == nil || !c.hasCome(a) && !c.hasComeUnasked(a) {
 			continue
 		}
 		if p := &a.whose.kept.places[a.line]; p.nak == nakLost {
@@ -98,7 +98,18 @@ func (c *Conn) hasCome(a *asked) bool {
 	if c.spoiled > 0 && a.place > c.spoiled {
 		return false
 	}
+	if at := c.peer.EndedAt(); at > 0 && a.arrived >= at && c.leavesUnanswered() {
+		return false // nobody was there any more
+	}
 	return c.over && (c.how == farewellLeft || c.how == farewellAbort) && a.place <= c.crossed
+}
+
+// hasComeUnasked is the same of a connection that was left since it did not answer a
+// question: what it had answered counts.
+func (c *Conn) hasComeUnasked(a *asked) bool {
+	ended := c.peer.EndedAt()
+	const before = int64(50 * time.Millisecond)
+	return len(c.questions) > 0 && ended > 0 && !c.faulty && !c.overlong && c.spoiled == 0 && a.arrived > 0 && a.arrived+before < ended && c.isToldOf(a.arrived, ended)
 }
 
 // departure is what is known of where a line has gone.

@@ -21,9 +21,7 @@ func (c *Conn) hearSharedLine(line []byte) {
 		return
 	}
 	if string(head) == "REQ " && string(rest) == "\n" {
-		// A check, or the proxy asks whether the connection lives.
-		c.probed = c.requests == 1
-		c.answerSharedProbe(seq)
+		c.hearQuestion(line, seq)
 		return
 	}
 	c.probed = false
@@ -52,13 +50,6 @@ func (c *Client) said(line []byte, i int) bool {
 	head, _, rest := splitSeq(line)
 	wantHead, _, wantRest := splitSeq(c.script.text(i))
 	return c.script.lines[i].request && bytes.Equal(head, wantHead) && bytes.Equal(rest, wantRest)
-}
-
-// answerSharedProbe answers a request without Data. Whoever lives does it well.
-func (c *Conn) answerSharedProbe(seq uint64) {
-	if !c.torn {
-		c.waiting = fmt.Appendf(c.waiting, "ACK %d\n", seq)
-	}
 }
 
 // answerShared makes the reply to a line of a client's, which tells whose line it

@@ -51,6 +51,9 @@ type Rules struct {
 	// Shared, with Failover and Strict: clients share the connections to the servers.
 	// Ordered: each gets its replies in the order of its requests nevertheless.
 	Shared, Ordered bool
+	// AskTimeout, with Shared: how long an idle connection may take to answer whether
+	// its server is there; 0: none is asked.
+	AskTimeout time.Duration
 	// Direct: there is no server behind it, it answers by itself.
 	Direct bool
 	NAKs   bool // with Direct: any request may be refused at random

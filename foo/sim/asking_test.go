@@ -1,0 +1,81 @@
+// asking_test.go: what is excused where a shared connection does not answer whether its
+// server is there, and what is not.
+
+package sim
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"fooproxy/poller"
+	"fooproxy/poller/fake"
+)
+
+// askedConn opens a shared connection to a server model that is asked after a while, and
+// answers so much later; 0: not before the calm.
+func askedConn(answers time.Duration) (c *Conn, sys *fake.Sys, fd int) {
+	w := NewWorld(fake.PlayChoices(nil))
+	w.Kernel.KeepSaid = true
+	w.Rules = Rules{MaxLine: 100, Failover: true, Strict: true, Shared: true, AskTimeout: 500 * time.Millisecond, Linger: time.Minute}
+	s := w.AddServer(loopback)
+	sys = w.Kernel.NewSys()
+	fd, _ = sys.Connect(s.Addr(), &poller.SocketOptions{}) // it is in progress
+	w.Kernel.Advance(time.Second)
+	c = s.conns[0]
+	c.mute = true
+	sys.Write(fd, []byte("REQ 1\n"))
+	w.NoteQuestions(always)
+	if answers > 0 {
+		w.Kernel.After(answers, func() { c.calm() })
+	}
+	return c, sys, fd
+}
+
+func always(netip.AddrPort) bool { return true }
+
+func TestOnlyWhatIsNotAnsweredInTimeMayBeLeft(t *testing.T) {
+	for name, x := range map[string]struct {
+		answers, passes, rule time.Duration
+		lost                  bool
+		class                 string
+	}{
+		"no answer, and no time is over":     {0, 400 * time.Millisecond, 500 * time.Millisecond, false, ""},
+		"no answer in time":                  {0, 600 * time.Millisecond, 500 * time.Millisecond, true, ""},
+		"no answer, and nobody leaves":       {0, 900 * time.Millisecond, 500 * time.Millisecond, true, "asked"},
+		"an answer in time":                  {100 * time.Millisecond, 900 * time.Millisecond, 500 * time.Millisecond, false, ""},
+		"an answer that is late":             {600 * time.Millisecond, 700 * time.Millisecond, 500 * time.Millisecond, true, ""},
+		"no answer, and none was to be left": {0, 900 * time.Millisecond, 0, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _, _ := askedConn(x.answers)
+			c.world.Rules.AskTimeout = x.rule
+			for range x.passes / (10 * time.Millisecond) {
+				c.world.Kernel.Advance(10 * time.Millisecond)
+				c.world.NoteQuestions(always)
+			}
+			if got := c.leavesUnanswered(); got != x.lost {
+				t.Errorf("it may be left: %t", got)
+			}
+			expectClass(t, c.world, x.class)
+		})
+	}
+}
+
+// TestWhoOwesRepliesIsNotAsked: a second question, or one behind a request.
+func TestWhoOwesRepliesIsNotAsked(t *testing.T) {
+	c, sys, fd := askedConn(0)
+	sys.Write(fd, []byte("REQ 2\n"))
+	c.world.Kernel.Advance(10 * time.Millisecond)
+	expectClass(t, c.world, "asked")
+}
+
+// TestNobodyIsAskedWhereNobodyMayBe: what has no Data is a client's there, or nobody's.
+func TestNobodyIsAskedWhereNobodyMayBe(t *testing.T) {
+	c, sys, fd := askedConn(time.Millisecond)
+	c.world.Kernel.Advance(10 * time.Millisecond)
+	c.world.Rules.AskTimeout = 0
+	sys.Write(fd, []byte("REQ 2\n"))
+	c.world.Kernel.Advance(10 * time.Millisecond)
+	expectClass(t, c.world, "byte equality")
+}
