@@ -39,4 +39,28 @@ var plantedShared = []sim.Planted{
 	// Who answers it.
 	sim.Plant("an end word goes to the server", "proxy/muxrequest.go",
 		"		case p.isEndWord(msg.Data):\n", "		case p.isEndWord(msg.Data) && !PLANTED:\n"),
+
+	// What happens by time alone.
+	sim.Plant("the answer to a question of the proxy is given to a client", "proxy/muxreply.go",
+		"	if id == 0 && l.isProbe(msg.Seq) {\n",
+		"	if id == 0 && l.isProbe(msg.Seq) {\n		for _, s := range p.sessions {\n			if PLANTED && s.requests.head != 0 {\n				s.toClient(line)\n				break\n			}\n		}\n"),
+	sim.Plant("nobody notices that a shared link does not answer", "proxy/muxage.go",
+		"	case a.probe != 0:\n		l.lose(failureCheck)\n		return\n",
+		"	case a.probe != 0 && PLANTED:\n		l.look(now + l.lookInterval())\n		return\n	case a.probe != 0:\n		l.lose(failureCheck)\n		return\n"),
+	sim.Plant("a shared link is lost before its time to answer is over", "proxy/muxage.go",
+		"now+int64(p.config.CheckTimeout)\n",
+		"now+int64(p.config.CheckTimeout)\n	if PLANTED {\n		l.aging.limit = now + int64(p.config.CheckTimeout)/50\n	}\n"),
+	sim.Plant("a question of the proxy takes no number", "proxy/muxage.go",
+		"	l.next++\n	l.first = l.next\n", "	if !PLANTED {\n		l.next++\n	}\n	l.first = l.next\n"),
+	sim.Plant("a question of the proxy counts as a request", "proxy/muxage.go",
+		"	l.conn.Append(p.scratch)\n	l.aging.probe",
+		"	l.conn.Append(p.scratch)\n	if PLANTED {\n		p.stats.Add(stats.MsgReq, 1)\n		p.stats.Add(stats.Answered, 1)\n	}\n	l.aging.probe",
+		"proxy/muxage.go", "import \"fooproxy/foo\"\n", "import (\n	\"fooproxy/foo\"\n	\"fooproxy/stats\"\n)\n"),
+	sim.Plant("a busy shared link is asked", "proxy/muxage.go",
+		"return l.owed == 0 && l.conn", "return (l.owed == 0 || PLANTED) && l.conn"),
+	sim.Plant("an old shared link does not wait for its replies", "proxy/muxlink.go",
+		"	if l.state == linkLeaving && l.owed == l.unwanted {", "	if l.state == linkLeaving && (l.owed == l.unwanted || PLANTED && l.aging.retires) {"),
+	sim.Plant("what waits on an old shared link is forgotten", "proxy/muxage.go",
+		"		l.requeue()\n		l.enter(linkLeaving)\n		l.bundle.mux.attend = true\n",
+		"		if PLANTED {\n			l.takeBack()\n		}\n		l.requeue()\n		l.enter(linkLeaving)\n		l.bundle.mux.attend = true\n"),
 }

@@ -199,7 +199,7 @@ func (s *simulation) checkServers() {
 func (s *simulation) checkServer(u *upstream, model *sim.Server, before, now seenServer) {
 	w := s.world
 	switch {
-	case u.max > 0 && now.sessions > u.max:
+	case u.max > 0 && now.sessions > u.max+s.oldLinks(u):
 		w.Fail("failover", "%s has %d sessions, and may have %d", u.name, now.sessions, u.max)
 	case u.backup && !s.shared && now.sessions > before.sessions && !s.operated && s.othersTake():
 		w.Fail("failover", "%s is for the time when no other server takes sessions, and has got one", u.name)
@@ -263,7 +263,7 @@ func (s *simOptions) describe() string {
 			len(s.servers), c.OnServerClose, c.Check, c.CheckInterval, c.Balance, c.RequestTimeout, c.NoServerWait, c.Server.WriteTimeout, c.Rebalance, len(c.EndWords))
 	}
 	if s.shared {
-		servers += fmt.Sprintf(", %d links to each, ordered %t", c.Mux, c.Ordered)
+		servers += fmt.Sprintf(", %d links to each, ordered %t, at most %v old, check timeout %v", c.Mux, c.Ordered, c.LinkMaxAge, c.CheckTimeout)
 	}
 	return fmt.Sprintf("%d clients, %s, strict %t, max-line %d, high mark %d, max-outstanding %d, max-conns %d, max-memory %d, turn %d bytes or %d lines, read to EAGAIN %t, idle %v, line %v, write %v, linger %v, drain %t",
 		s.clients, servers, c.Strict, c.Client.MaxLine, c.Client.HighMark, c.MaxOutstanding, c.MaxConns, c.MaxMemory,

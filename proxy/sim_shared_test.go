@@ -4,7 +4,12 @@
 
 package proxy
 
-import "fooproxy/foo/sim"
+import (
+	"net/netip"
+	"time"
+
+	"fooproxy/foo/sim"
+)
 
 // share draws how the connections are shared. What a server may say that is no reply
 // ends a link here, so nobody waits for it.
@@ -27,10 +32,19 @@ func (o *simOptions) share(w *sim.World) {
 		server.MaxLine, server.HighMark, server.LowMark = 128, 128, 64
 		w.Rules.MaxLine, config.Socket.NotSentLowat = 128, 64
 		w.Plan.Rates[sim.SlowTaker], w.Plan.Eager = 1000, true
+	} else if c.Chance(200) {
+		// Several links with much output, and servers that take little of it and reset
+		// them: there is much to be taken back, and from more than one.
+		config.Mux, config.Socket.NotSentLowat = 2+c.Next(2), 64
+		w.Plan.Rates[sim.SlowTaker], w.Plan.Eager = 1000, true
+		w.Also(sim.TornReset, 700)
 	}
 	if config.Check == CheckFoo {
-		config.Check = CheckTCP // idle links would be asked, which no judge here knows of
+		config.CheckTimeout = [...]time.Duration{DefaultCheckTimeout, 300 * time.Millisecond}[c.Next(2)]
+		w.Rules.CheckTimeout, w.Rules.AskTimeout = config.CheckTimeout, config.CheckTimeout
+		w.Also(sim.MuteServer, 300)
 	}
+	config.LinkMaxAge = [...]time.Duration{0, 0, 50 * time.Millisecond, 400 * time.Millisecond}[c.Next(4)]
 	w.Rules.Strict, w.Rules.Shared, w.Rules.Ordered = true, true, config.Ordered
 	w.Kernel.KeepSaid = true
 }
@@ -57,10 +71,14 @@ func (s *simulation) heldByLinks() (bytes int) {
 	return bytes
 }
 
-// owedByLinks is how many replies the servers owe, whether anybody waits or not.
+// owedByLinks is how many replies the servers owe, whether anybody waits or not, and
+// also to what the proxy itself has asked.
 func (s *simulation) owedByLinks() (owed int) {
 	for _, l := range s.links() {
 		owed += int(l.owed)
+		if l.aging.probe != 0 {
+			owed++
+		}
 	}
 	return owed
 }
@@ -68,9 +86,31 @@ func (s *simulation) owedByLinks() (owed int) {
 // checkShared looks at the links after each turn.
 func (s *simulation) checkShared() {
 	s.checkTurns()
+	s.world.NoteQuestions(s.asks)
 	for _, l := range s.links() {
 		if out, most := l.conn.Appended()-l.conn.Written(), uint64(s.config.Server.HighMark); out > most+seqDigitsMax {
 			s.world.Fail("resources", "link %d has %d bytes of output, %d are the limit", l.number, out, most)
 		}
 	}
+}
+
+// asks reports whether a link is looked after that has this address: one that leaves is
+// left in its time.
+func (s *simulation) asks(local netip.AddrPort) bool {
+	for _, l := range s.links() {
+		if l.conn.LocalAddr() == local {
+			return l.state == linkOpen && !l.conn.HasUnread()
+		}
+	}
+	return false
+}
+
+// oldLinks is how many links of a server leave since others have taken their places.
+func (s *simulation) oldLinks(u *upstream) (n int32) {
+	for _, l := range s.links() {
+		if l.bundle.upstream == u && l.aging.retires {
+			n++
+		}
+	}
+	return n
 }
