@@ -131,15 +131,26 @@ func (m *mux) checkRest() error {
 		if s.client.Paused() && !waits && !m.sharing.guests[s.place].wants && s.client.Room() == p.config.Client.HighMark {
 			return fmt.Errorf("session %d: the client is not read, and nothing will change that", s.id)
 		}
-		g := &m.sharing.guests[s.place]
-		if free, room := m.freeCredits(); g.wants && (m.open == 0 || free > 0 && int(g.needs) <= room && !m.holdsBack(s)) && s.requests.count < m.sharing.most {
-			return fmt.Errorf("session %d wants its turn, and could have it", s.id)
-		}
-		if m.sharing.reserved.session == s && !g.wants {
+		if m.sharing.reserved.session == s && !m.sharing.guests[s.place].wants {
 			return fmt.Errorf("session %d has room kept for it, and needs none", s.id)
 		}
 		if s.owesNak() && s.client.Room() == p.config.Client.HighMark {
 			return fmt.Errorf("session %d: a NAK waits for nothing", s.id)
+		}
+	}
+	return m.checkShares()
+}
+
+// checkShares is what of this is about whose turn it is.
+func (m *mux) checkShares() error {
+	free, room := m.freeCredits()
+	for _, s := range m.proxy.sessions {
+		g := &m.sharing.guests[s.place]
+		if s.state > sessionFinishing || !g.wants || s.requests.count >= m.sharing.most {
+			continue
+		}
+		if m.open == 0 || free > 0 && int(g.needs) <= room && !m.holdsBack(s) {
+			return fmt.Errorf("session %d wants its turn, and could have it: %d credits are free, and %d bytes of %d", s.id, free, room, g.needs)
 		}
 	}
 	return nil

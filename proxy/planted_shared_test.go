@@ -35,6 +35,8 @@ var plantedShared = []sim.Planted{
 		"	for i, s := range wanting {\n", "	starving := PLANTED && slices.Contains(wanting, m.proxy.sessions[0])\n	for i, s := range wanting {\n",
 		"proxy/muxshare.go", "		case m.open == 0 || free > 0 && (!s.hasWaiting() || m.admits(s, room)):\n",
 		"		case !(starving && s.place > 0) && (m.open == 0 || free > 0 && (!s.hasWaiting() || m.admits(s, room))):\n"),
+	sim.Plant("the last free credit is given to nobody", "proxy/muxshare.go",
+		"	free, room := m.freeCredits()\n", "	free, room := m.freeCredits()\n	if PLANTED && free == 1 {\n		free = 0\n	}\n"),
 
 	// Who answers it.
 	sim.Plant("an end word goes to the server", "proxy/muxrequest.go",

@@ -27,8 +27,9 @@ type simOptions struct {
 	addrs     int
 	firstDead bool
 	drains    bool
-	late      bool // a client comes when all is well again
-	shared    bool // clients share the connections to the servers
+	late      bool  // a client comes when all is well again
+	shared    bool  // clients share the connections to the servers
+	credits   int32 // of each of these
 }
 
 // drawOptions draws a configuration. The boring one is that of the command.

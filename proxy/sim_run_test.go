@@ -115,7 +115,7 @@ func (s *simulation) open() {
 
 // start makes the proxy and its listener, or leaves nothing behind.
 func (s *simulation) start() error {
-	p, err := New(s.sys, s.servers, s.config)
+	p, err := New(restingSys{s.sys, s.checkShares}, s.servers, s.config)
 	if err != nil {
 		return err
 	}
@@ -124,6 +124,10 @@ func (s *simulation) start() error {
 		return err
 	}
 	s.proxy = p
+	if s.shared {
+		p.mux.credits = s.credits
+		p.mux.divide()
+	}
 	return nil
 }
 

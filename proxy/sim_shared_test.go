@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"fooproxy/foo/sim"
+	"fooproxy/poller"
+	"fooproxy/poller/fake"
 )
 
 // share draws how the connections are shared. What a server may say that is no reply
@@ -38,6 +40,9 @@ func (o *simOptions) share(w *sim.World) {
 		config.Mux, config.Socket.NotSentLowat = 2+c.Next(2), 64
 		w.Plan.Rates[sim.SlowTaker], w.Plan.Eager = 1000, true
 		w.Also(sim.TornReset, 700)
+	}
+	if o.credits = [...]int32{muxCredits, muxCredits, 1, 2, 3, 5, 8, 20}[c.Next(8)]; o.credits < muxCredits {
+		w.Rules.Crowded = true
 	}
 	if config.Check == CheckFoo {
 		config.CheckTimeout = [...]time.Duration{DefaultCheckTimeout, 300 * time.Millisecond}[c.Next(2)]
@@ -81,6 +86,29 @@ func (s *simulation) owedByLinks() (owed int) {
 		}
 	}
 	return owed
+}
+
+// restingSys is the kernel as a loop sees it that comes to rest now and then.
+type restingSys struct {
+	*fake.Sys
+	rests func()
+}
+
+// Wait is called with a deadline where nobody can progress.
+func (r restingSys) Wait(events []poller.Event, deadline int64) (int, poller.Errno) {
+	if deadline != 0 {
+		r.rests()
+	}
+	return r.Sys.Wait(events, deadline)
+}
+
+// checkShares is for a loop that comes to rest: nobody waits who could go on.
+func (s *simulation) checkShares() {
+	if s.shared && s.proxy != nil {
+		if err := s.proxy.mux.checkShares(); err != nil {
+			s.world.Fail("rest", "%v", err)
+		}
+	}
 }
 
 // checkShared looks at the links after each turn.

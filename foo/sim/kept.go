@@ -218,7 +218,7 @@ const boundBytes = 256
 func (c *Client) checkBound(i int, line []byte) {
 	w, k := c.world, &c.kept
 	most := w.Rules.RequestTimeout
-	if most == 0 || i >= len(c.direct.sentAt) || !c.script.lines[i].request {
+	if most == 0 || w.Rules.Crowded || i >= len(c.direct.sentAt) || !c.script.lines[i].request {
 		return
 	}
 	from := max(c.direct.sentAt[i], k.lastHeard, c.peer.AcceptedAt())

@@ -54,6 +54,9 @@ type Rules struct {
 	// AskTimeout, with Shared: how long an idle connection may take to answer whether
 	// its server is there; 0: none is asked.
 	AskTimeout time.Duration
+	// With Shared: so few requests may be outstanding that lines wait, unread, for
+	// replies to others, and their time does not run.
+	Crowded bool
 	// Direct: there is no server behind it, it answers by itself.
 	Direct bool
 	NAKs   bool // with Direct: any request may be refused at random
