@@ -1,0 +1,78 @@
+// check.go owns the judgement of a file before it is used: only one of which every
+// page and every entry is what was written. It must not know how to save the rest.
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+var errTotals = errors.New("entries are missing or were added")
+
+// contents reads all that a file holds. Entries whose checksum is wrong are
+// told as damage.
+func (im *image) contents(visit func(key, value []byte, sum uint64) error) (l label, err error) {
+	err = im.walk(im.meta.root, nil, nil, 0, func(bucket element) error {
+		read := func(e element) error { return im.readEntry(e, visit) }
+		switch {
+		case !bucket.bucket:
+			return im.damaged(errLabel)
+		case string(bucket.key) == string(bucketStore):
+			read = func(e element) error { return im.readLabel(e, &l) }
+		case string(bucket.key) != string(bucketEntries):
+			return im.damaged(errLabel)
+		}
+		return im.walkBucket(bucket.value, read)
+	})
+	return l, err
+}
+
+func (im *image) readLabel(e element, l *label) error {
+	if e.bucket {
+		return im.damaged(errLabel)
+	}
+	if err := l.read(e.key, e.value); err != nil {
+		return im.damaged(err)
+	}
+	return nil
+}
+
+func (im *image) readEntry(e element, visit func(key, value []byte, sum uint64) error) error {
+	if e.bucket {
+		return im.damaged(errLabel)
+	}
+	value, sum, err := unseal(e.key, e.value)
+	if err != nil {
+		return im.damaged(err)
+	}
+	return visit(e.key, value, sum)
+}
+
+// checkFile returns what a good file says of itself, or what is wrong with it.
+func checkFile(file io.ReaderAt, size int64) (l label, err error) {
+	im, err := openImage(file, size, func(err error) error { return err })
+	if err != nil {
+		return l, err
+	}
+	if err := im.begin(); err != nil {
+		return l, err
+	}
+	var found totals
+	l, err = im.contents(func(_, _ []byte, sum uint64) error {
+		found.add(sum)
+		return nil
+	})
+	switch id, unclaimed := im.unclaimed(); {
+	case err != nil:
+		return l, err
+	case !l.whole():
+		return l, errLabel
+	case found != l.totals:
+		return l, errTotals
+	case unclaimed:
+		return l, fmt.Errorf("page %d is lost", id)
+	}
+	return l, nil
+}

@@ -1,0 +1,222 @@
+// disk.go owns the file from its opening to its closing, and the loop's side of the
+// store in it. It must not know what an operation does, nor when it is done.
+
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+
+	"github.com/google/uuid"
+	bolt "go.etcd.io/bbolt"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+// disk is a store in a file.
+type disk struct {
+	file *os.File // the library's; here for its lock, and for a look at its heads
+	db   *bolt.DB
+	id   uuid.UUID
+
+	// These belong to the loop.
+	reserve  Reserve
+	ops      int
+	opsBytes int
+
+	queue  chan *operation // has a place for each operation that may be under way
+	worker *worker
+	ended  chan struct{} // closed when the worker has gone; nil until Start
+}
+
+// operation is one that is under way.
+type operation struct {
+	Op
+	disk     *disk
+	caller   *Caller
+	size     int
+	refused  error // it breaks a rule, but is told so in its turn
+	result   Result
+	complete func(run func())
+	done     func(Result)
+}
+
+// seams are what tests change.
+type seams struct {
+	noSync bool
+	commit func(*bolt.Tx) error
+}
+
+// Open opens the store in a file, and makes one where there is none. A file that
+// another process uses or that is damaged is refused at once, with an error that
+// says what to do. The log is told of what changes while it runs; it must
+// never block.
+func Open(path string, log *zap.Logger) (Store, error) {
+	return open(path, log, seams{commit: (*bolt.Tx).Commit})
+}
+
+func open(path string, log *zap.Logger, s seams) (*disk, error) {
+	file, err := openLocked(path)
+	if err != nil {
+		return nil, err
+	}
+	l, err := checkLocked(file)
+	if err != nil {
+		err = errors.Join(err, file.Close())
+		return nil, err
+	}
+	d := &disk{file: file, id: l.id, queue: make(chan *operation, opsMax)}
+	if d.db, err = mapFile(file, s); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if d.worker, err = newWorker(d, log, s); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), d.db.Close())
+	}
+	return d, nil
+}
+
+// openLocked opens a file that nobody else has, and makes it first where it is
+// not there.
+func openLocked(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = create(path); err != nil {
+			return nil, fmt.Errorf("cannot make %s: %w", path, err)
+		}
+		file, err = os.OpenFile(path, os.O_RDWR, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err = lock(file, unix.LOCK_EX); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// lock takes the lock that the library takes as well; for one and the same open file
+// it is granted again.
+func lock(file *os.File, how int) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no file of a store", file.Name())
+	}
+	err = unix.Flock(int(file.Fd()), how|unix.LOCK_NB)
+	switch {
+	case err == unix.EWOULDBLOCK:
+		return fmt.Errorf("%s: %w", file.Name(), ErrInUse)
+	case err != nil:
+		return fmt.Errorf("flock %s: %w", file.Name(), err)
+	}
+	return nil
+}
+
+// checkLocked reads the whole file. What a process that was killed had written but
+// not synced counts as well, so it is synced before anybody sees it.
+func checkLocked(file *os.File) (l label, err error) {
+	info, err := file.Stat()
+	if err != nil {
+		return l, err
+	}
+	if l, err = checkFile(file, info.Size()); err != nil {
+		return l, &DamagedError{Path: file.Name(), What: err}
+	}
+	if err = file.Sync(); err != nil {
+		return l, err
+	}
+	return l, nil
+}
+
+// mapFile gives a file that was checked to the library, which closes it.
+func mapFile(file *os.File, s seams) (db *bolt.DB, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	err = guard(func() (err error) {
+		db, err = bolt.Open(file.Name(), fileMode, &bolt.Options{
+			Timeout:         lockTimeout,
+			FreelistType:    bolt.FreelistMapType,
+			InitialMmapSize: mapBytes,
+			MaxSize:         mapBytes,
+			NoStatistics:    true,
+			NoSync:          s.noSync,
+			OpenFile:        func(string, int, os.FileMode) (*os.File, error) { return file, nil },
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	db.AllocSize = growBytes
+	return db, nil
+}
+
+// guard turns a panic into an error: the library panics where a file has changed
+// under it, and so does the runtime where it cannot be read any more.
+func guard(run func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{p}
+		}
+	}()
+	return run()
+}
+
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// Start implements Store.
+func (d *disk) Start(reserve Reserve) {
+	d.reserve = reserve
+	d.ended = make(chan struct{})
+	go d.worker.run()
+}
+
+// Do implements Store.
+func (d *disk) Do(c *Caller, op Op, done func(Result)) error {
+	size := op.size()
+	if d.ops >= opsMax || d.opsBytes+size > opsBytesMax {
+		return ErrBusy
+	}
+	complete, ok := d.reserve()
+	if !ok {
+		return ErrBusy
+	}
+	d.ops++
+	d.opsBytes += size
+	o := &operation{disk: d, caller: c, size: size, complete: complete, done: done, refused: op.check()}
+	if o.refused == nil {
+		o.Op = Op{op.Kind, bytes.Clone(op.Key), bytes.Clone(op.Value), bytes.Clone(op.Old), bytes.Clone(op.After)}
+	}
+	d.queue <- o // never waits: there is a place for each that is under way
+	return nil
+}
+
+// finish ends an operation on the loop's thread.
+func (o *operation) finish() {
+	o.disk.ops--
+	o.disk.opsBytes -= o.size
+	o.done(o.result)
+}
+
+// ID implements Store.
+func (d *disk) ID() uuid.UUID { return d.id }
+
+// Close implements Store.
+func (d *disk) Close() error {
+	if d.ended != nil {
+		close(d.queue)
+		<-d.ended
+	}
+	d.worker.state.close()
+	if d.worker.stuck {
+		return d.file.Close() // the library would wait for its own lock
+	}
+	return d.db.Close()
+}

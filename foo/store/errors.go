@@ -1,0 +1,42 @@
+// errors.go owns what is said when an operation cannot be done, or a file not be
+// used. The texts of the first group stand in NAKs: they are short and hold nothing
+// that a peer said.
+
+package store
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Why an operation did nothing.
+var (
+	ErrAbsent     = errors.New("no such key")
+	ErrDiffers    = errors.New("value differs")
+	ErrKeyEmpty   = errors.New("key is missing")
+	ErrKeyLong    = fmt.Errorf("key over %d bytes", KeyBytesMax)
+	ErrKeyText    = errors.New("key has whitespace, control characters or is not UTF-8")
+	ErrValueLong  = fmt.Errorf("value over %d bytes", ValueBytesMax)
+	ErrValueText  = errors.New("value has NUL, LF or is not UTF-8")
+	ErrNotInteger = errors.New("value is not an integer")
+	ErrOverflow   = errors.New("integer is at its limit")
+	ErrFull       = errors.New("no space left in the store")
+	ErrReadOnly   = errors.New("store is read-only until restart")
+	ErrUnreadable = errors.New("store cannot be read")
+	ErrDamaged    = errors.New("entry is damaged on the disk")
+)
+
+// ErrInUse says that another process has the file.
+var ErrInUse = errors.New("another process uses it")
+
+// DamagedError says what is wrong with a file and what can be done about it.
+type DamagedError struct {
+	Path string
+	What error
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%s is damaged (%v): restore a copy, or save with -dump what can be read and -load it into a new file", e.Path, e.What)
+}
+
+func (e *DamagedError) Unwrap() error { return e.What }

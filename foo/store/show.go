@@ -1,0 +1,70 @@
+// show.go owns how entries look as JSON. It must not know where they come from.
+
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// show collects as many entries as fit into one answer.
+func show(e entries, op *Op) Result {
+	from := op.Key
+	if bytes.Compare(op.After, from) > 0 {
+		from = op.After
+	}
+	text, count, more := []byte{'{'}, 0, false
+	var last, member []byte
+	err := e.ascend(from, func(key, value []byte) bool {
+		if !bytes.HasPrefix(key, op.Key) {
+			return false
+		}
+		if len(op.After) > 0 && bytes.Compare(key, op.After) <= 0 {
+			return true
+		}
+		member = appendMember(member[:0], key, value)
+		if len(text)+len(", ")+len(member)+len("}") > showTextBytesMax {
+			more = true
+			return false
+		}
+		if count++; count > 1 {
+			text = append(text, ", "...)
+		}
+		text = append(text, member...)
+		last = append(last[:0], key...)
+		return true
+	})
+	if err != nil {
+		return Result{Err: err}
+	}
+	if !more {
+		last = nil
+	}
+	return Result{Value: append(text, '}'), Next: last}
+}
+
+// appendMember appends a key and its value. A value that fits into no answer, even
+// alone, is null: it has to be asked for by its key.
+func appendMember(dst, key, value []byte) []byte {
+	begin := len(dst)
+	dst = appendString(dst, key)
+	dst = append(dst, ": "...)
+	middle := len(dst)
+	dst = appendString(dst, value)
+	if len(dst)-begin+len("{, }") > showTextBytesMax {
+		dst = append(dst[:middle], "null"...)
+	}
+	return dst
+}
+
+// appendString appends text as a JSON string. Unlike what browsers need, <, > and &
+// stay as they are.
+func appendString(dst, text []byte) []byte {
+	b := bytes.NewBuffer(dst)
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(string(text)); err != nil {
+		panic("store: a string is no JSON: " + err.Error()) // it always is
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+}
