@@ -23,7 +23,6 @@ type committer struct {
 	batches chan []*operation
 	ended   chan error
 	changed bool // the last batch has changed something
-	stuck   bool // the library could not be brought to end a transaction
 }
 
 func newCommitter(d *disk, s seams) *committer {
@@ -46,25 +45,13 @@ func (c *committer) run() {
 
 func (c *committer) commitBatch(batch []*operation) error {
 	c.changed = false
-	var tx *bolt.Tx
-	err := guard(func() (err error) {
-		if tx, err = c.disk.db.Begin(true); err != nil {
+	return guard(func() error {
+		tx, err := c.disk.db.Begin(true)
+		if err != nil {
 			return err
 		}
 		return c.fill(tx, batch)
 	})
-	if _, panicked := errors.AsType[*panicError](err); panicked && tx != nil {
-		c.stuck = guard(func() error { return ended(tx.Rollback()) }) != nil
-	}
-	return err
-}
-
-// ended is nil where a transaction has ended, now or before.
-func ended(err error) error {
-	if errors.Is(err, bolterrors.ErrTxClosed) {
-		return nil
-	}
-	return err
 }
 
 // fill does a batch in a transaction and ends it.

@@ -64,7 +64,7 @@ func open(path string, log *zap.Logger, s seams) (*disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := checkLocked(file)
+	l, err := checkLocked(file, s)
 	if err != nil {
 		err = errors.Join(err, file.Close())
 		return nil, err
@@ -73,8 +73,10 @@ func open(path string, log *zap.Logger, s seams) (*disk, error) {
 	if d.db, err = mapFile(file, s); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if d.worker, err = newWorker(d, log, s); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), d.db.Close())
+	d.worker = newWorker(d, log, s)
+	if err = guard(func() error { return d.worker.state.open(d.db) }); err != nil {
+		_, d.worker.stuck = errors.AsType[*panicError](err)
+		return nil, fmt.Errorf("%s: %w", path, errors.Join(err, d.Close()))
 	}
 	return d, nil
 }
@@ -120,7 +122,7 @@ func lock(file *os.File, how int) error {
 
 // checkLocked reads the whole file. What a process that was killed had written but
 // not synced counts as well, so it is synced before anybody sees it.
-func checkLocked(file *os.File) (l label, err error) {
+func checkLocked(file *os.File, s seams) (l label, err error) {
 	info, err := file.Stat()
 	if err != nil {
 		return l, err
@@ -128,10 +130,10 @@ func checkLocked(file *os.File) (l label, err error) {
 	if l, err = checkFile(file, info.Size()); err != nil {
 		return l, &DamagedError{Path: file.Name(), What: err}
 	}
-	if err = file.Sync(); err != nil {
-		return l, err
+	if s.noSync {
+		return l, nil
 	}
-	return l, nil
+	return l, file.Sync()
 }
 
 // mapFile gives a file that was checked to the library, which closes it.
@@ -208,15 +210,16 @@ func (o *operation) finish() {
 // ID implements Store.
 func (d *disk) ID() uuid.UUID { return d.id }
 
-// Close implements Store.
+// Close implements Store. A library that has panicked would wait for its own locks: it
+// keeps its mapping, which keeps the lock too unless that is given up.
 func (d *disk) Close() error {
 	if d.ended != nil {
 		close(d.queue)
 		<-d.ended
 	}
-	d.worker.state.close()
 	if d.worker.stuck {
-		return d.file.Close() // the library would wait for its own lock
+		return errors.Join(unix.Flock(int(d.file.Fd()), unix.LOCK_UN), d.file.Close())
 	}
+	d.worker.state.close()
 	return d.db.Close()
 }

@@ -4,11 +4,9 @@ package store
 // program, and stores on a file of a test.
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,9 +24,10 @@ const roleVariable = "FOO_STORE_ROLE"
 
 // roles are what a child can be.
 var roles = map[string]func(args []string) error{
-	"writer": writeUntilKilled,
-	"opener": openOnce,
-	"unsync": setWithoutSync,
+	"writer":  writeUntilKilled,
+	"opener":  openOnce,
+	"unsync":  setWithoutSync,
+	"limited": writeLimited,
 }
 
 func TestMain(m *testing.M) {
@@ -183,10 +182,4 @@ func dumped(t testing.TB, path string) string {
 		t.Fatal(err)
 	}
 	return b.String()
-}
-
-// wait ends a child that has nothing more to say, and returns what it complained of.
-func wait(c *exec.Cmd, stderr io.Reader) (complaint string, err error) {
-	first, _ := bufio.NewReader(stderr).ReadString('\n') // its end is no fault
-	return first, c.Wait()
 }

@@ -16,6 +16,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"runtime/debug"
 
 	bolt "go.etcd.io/bbolt"
@@ -33,7 +34,7 @@ type worker struct {
 	full    bool // the last commit found no room
 	// readOnly is for good: what the disk holds is not certain any more.
 	readOnly bool
-	stuck    bool // a panic has left the library with its lock taken
+	stuck    bool // a panic may have left the library with its locks taken
 }
 
 // durable is the state that the last commit has made good. A transaction holds on to
@@ -60,9 +61,8 @@ func (s *durable) close() {
 	}
 }
 
-func newWorker(d *disk, log *zap.Logger, s seams) (*worker, error) {
-	w := &worker{disk: d, log: log, commit: newCommitter(d, s)}
-	return w, guard(func() error { return w.state.open(d.db) })
+func newWorker(d *disk, log *zap.Logger, s seams) *worker {
+	return &worker{disk: d, log: log, commit: newCommitter(d, s)}
 }
 
 // run serves until the queue is closed and all that was in it has completed.
@@ -172,7 +172,7 @@ func (w *worker) judge(err error) (told error) {
 		if err = guard(w.renew); err == nil {
 			return nil
 		}
-		w.state.close() // what it holds is older than what was acknowledged
+		err = fmt.Errorf("what was committed cannot be read: %w", err)
 	}
 	if errors.Is(err, ErrFull) {
 		if !w.full {
@@ -183,7 +183,7 @@ func (w *worker) judge(err error) (told error) {
 	}
 	w.log.Error("the store is read-only until restart", zap.Error(err))
 	w.readOnly = true
-	w.stuck = w.commit.stuck
+	_, w.stuck = errors.AsType[*panicError](err)
 	return ErrReadOnly
 }
 

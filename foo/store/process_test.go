@@ -1,0 +1,403 @@
+package store
+
+// What only several processes can show: one that is killed, one that comes second,
+// one whose disk does not sync, and one whose disk is full.
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+// openOnce opens a file and says so.
+func openOnce(args []string) error {
+	s, err := Open(args[0], zap.NewNop())
+	if err != nil {
+		return err
+	}
+	fmt.Println("opened", s.ID())
+	return s.Close()
+}
+
+// TestASecondProcessIsToldAtOnce whether it wants to serve, to export or to import.
+func TestASecondProcessIsToldAtOnce(t *testing.T) {
+	path := tempFile(t)
+	r := openRig(t, path, nil)
+	if err := r.set("k", "v"); err != nil {
+		t.Fatal(err)
+	}
+	out, err := child("opener", path).CombinedOutput()
+	if want := path + ": another process uses it\n"; err == nil || string(out) != want {
+		t.Errorf("%v: %q, not %q", err, out, want)
+	}
+	if _, err := Dump(path, os.Stdout); !errors.Is(err, ErrInUse) {
+		t.Error(err)
+	}
+	if _, err := Load(path, strings.NewReader("")); !errors.Is(err, ErrInUse) {
+		t.Error(err)
+	}
+	id := r.ID()
+	r.shut(t)
+	out, err = child("opener", path).CombinedOutput()
+	if want := "opened " + id.String() + "\n"; err != nil || string(out) != want {
+		t.Errorf("%v: %q, not %q", err, out, want)
+	}
+}
+
+// TestTwoThatMakeTheSameFileAgree on one of them: the other one finds its file.
+func TestTwoThatMakeTheSameFileAgree(t *testing.T) {
+	path := tempFile(t)
+	for range 2 {
+		if err := create(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	openRig(t, path, nil)
+	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
+// Each writer of a child counts up; what it does is known from the number.
+const (
+	writers     = 4
+	writerDepth = 16
+)
+
+func writersOp(writer, n int) Op {
+	op := Op{Kind: Set, Key: fmt.Appendf(nil, "w%d.%d", writer, n%37)}
+	op.Value = []byte(strings.Repeat(strconv.Itoa(n)+" ", 1+n*n%200))
+	switch {
+	case n%11 == 0:
+		op = Op{Kind: Delete, Key: op.Key}
+	case n%13 == 0:
+		op = Op{Kind: Incr, Key: fmt.Appendf(nil, "w%d.sum", writer)}
+	}
+	return op
+}
+
+// writeUntilKilled writes for ever and says what is acknowledged.
+func writeUntilKilled(args []string) error {
+	s, err := Open(args[0], zap.NewNop())
+	if err != nil {
+		return err
+	}
+	r := newRig(s)
+	callers := make([]Caller, writers)
+	var put func(writer, n int) error
+	put = func(writer, n int) error {
+		return r.Do(&callers[writer], writersOp(writer, n), func(res Result) {
+			if res.Err != nil && res.Err != ErrAbsent {
+				fmt.Println(res.Err)
+				os.Exit(1)
+			}
+			fmt.Println(writer, n)
+			if err := put(writer, n+writerDepth); err != nil {
+				fmt.Println(err)
+				os.Exit(1)
+			}
+		})
+	}
+	for writer := range writers {
+		next, err := strconv.Atoi(args[1+writer])
+		if err != nil {
+			return err
+		}
+		for i := range writerDepth {
+			if err := put(writer, next+i); err != nil {
+				return err
+			}
+		}
+	}
+	for {
+		if err := r.loop.turn(); err != nil {
+			return err
+		}
+	}
+}
+
+// TestNothingAcknowledgedIsLostInAKill and what was not acknowledged is there wholly or
+// not at all, in the order in which it was put in.
+func TestNothingAcknowledgedIsLostInAKill(t *testing.T) {
+	rounds := 50
+	if release() {
+		rounds = 1000
+	}
+	path := tempFile(t)
+	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	var done [writers]int
+	var held [writers]model
+	for writer := range held {
+		held[writer] = model{}
+	}
+	acknowledged := 0
+	for round := range rounds {
+		acked := killWriter(t, path, done, time.Duration(random.Int64N(int64(20*time.Millisecond))))
+		r := openRig(t, path, nil)
+		for writer, last := range acked {
+			acknowledged += max(0, last-done[writer]+1)
+			done[writer] = findState(t, r, writer, held[writer], done[writer], last+1)
+		}
+		r.shut(t)
+		if t.Failed() {
+			t.Fatalf("round %d", round)
+		}
+	}
+	t.Logf("%d writes were acknowledged in %d rounds", acknowledged, rounds)
+}
+
+// killWriter returns the last write of each writer that was acknowledged.
+func killWriter(t *testing.T, path string, next [writers]int, life time.Duration) (acked [writers]int) {
+	t.Helper()
+	args := []string{path}
+	for writer, n := range next {
+		args = append(args, strconv.Itoa(n))
+		acked[writer] = n - 1
+	}
+	c := child("writer", args...)
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for first := true; lines.Scan(); {
+		var writer, n int
+		if _, err := fmt.Sscanf(lines.Text(), "%d %d", &writer, &n); err != nil {
+			t.Errorf("the writer says %q", lines.Text())
+			break
+		}
+		if n != acked[writer]+1 {
+			t.Errorf("write %d is acknowledged behind %d", n, acked[writer])
+		}
+		acked[writer] = n
+		if first {
+			first = false
+			time.AfterFunc(life, func() { c.Process.Kill() }) //nolint:errcheck // it may have failed before
+		}
+	}
+	if err := c.Wait(); err == nil || c.ProcessState.Sys().(interface{ Signaled() bool }).Signaled() == false {
+		t.Errorf("the writer has ended by itself: %v", err)
+	}
+	return acked
+}
+
+// findState brings a writer's model from a write to the one that the store has come to,
+// which is not before the first that was not acknowledged.
+func findState(t *testing.T, r *rig, writer int, m model, from, least int) (next int) {
+	t.Helper()
+	res := r.do(Op{Kind: Show, Key: fmt.Appendf(nil, "w%d.", writer)})
+	if res.Err != nil || len(res.Next) > 0 {
+		t.Fatalf("%v, %q", res.Err, res.Next)
+	}
+	for n := from; n <= least+writerDepth; n++ {
+		if n >= least && m.show("", "") == string(res.Value) {
+			return n
+		}
+		m.do(writersOp(writer, n))
+	}
+	t.Errorf("writer %d: acknowledged up to %d, and the store holds %.2000s", writer, least-1, res.Value)
+	return least
+}
+
+// TestAnAcknowledgementNeedsASync runs a store where every sync fails: then nothing may
+// be acknowledged. One that does not sync at all is found by the same test.
+func TestAnAcknowledgementNeedsASync(t *testing.T) {
+	for _, c := range []struct{ name, how, want string }{
+		{"syncing", "sync", "before: \nset: (store is read-only until restart)\nget: old\nagain: (store is read-only until restart)\n"},
+		{"planted: without sync", "nosync", "before: \nset: \nget: new\nagain: \n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := tempFile(t)
+			out, err := child("unsync", path, c.how).CombinedOutput()
+			if strings.Contains(string(out), "no filter") {
+				t.Skip(string(out))
+			}
+			if err != nil || string(out) != c.want {
+				t.Errorf("%v: %q, not %q", err, out, c.want)
+			}
+			r := openRig(t, path, nil)
+			if got := r.get("k"); got != "old" && got != "new" {
+				t.Errorf("after a restart k is %s", got)
+			}
+		})
+	}
+}
+
+func setWithoutSync(args []string) error {
+	s := realSeams()
+	s.noSync = args[1] == "nosync"
+	d, err := open(args[0], zap.NewNop(), s)
+	if err != nil {
+		return err
+	}
+	r := newRig(d)
+	var before Result
+	for range 5 { // the file has its length then, which is not synced again
+		before = r.do(parse("set k old"))
+	}
+	fmt.Printf("before: %s\n", say(before))
+	if err := forbidSync(); err != nil {
+		return fmt.Errorf("no filter: %w", err)
+	}
+	fmt.Printf("set: %s\n", say(r.do(parse("set k new"))))
+	fmt.Printf("get: %s\n", r.get("k"))
+	fmt.Printf("again: %s\n", say(r.do(parse("set l new"))))
+	return r.Close()
+}
+
+// forbidSync has the kernel answer EIO to each sync of this process, for ever.
+func forbidSync() error {
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the number of the call
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_FDATASYNC, Jt: 1},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_FSYNC, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EIO)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
+		unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// squeezes is how often a full disk is met.
+const squeezes = 50
+
+// writeCramped writes while room comes and goes, and holds what it is told against a
+// model. It runs in a child where the limit is the process's own.
+func writeCramped(path string, squeeze func(random *rand.Rand) error, relax func() error) error {
+	random := rand.New(rand.NewPCG(3, 3))
+	s := realSeams()
+	s.noSync = true
+	m := model{}
+	refused := 0
+	for round := range squeezes {
+		d, err := open(path, zap.NewNop(), s)
+		if err != nil {
+			return err
+		}
+		r := newRig(d)
+		if err := errors.Join(squeeze(random), writeSome(r, m, random, &refused), relax()); err != nil {
+			return fmt.Errorf("round %d: %w", round, err)
+		}
+		before := refused
+		if err := writeSome(r, m, random, &refused); err != nil || refused != before {
+			return fmt.Errorf("round %d: with space again %d are refused, %w", round, refused-before, err)
+		}
+		if err := r.Close(); err != nil {
+			return err
+		}
+	}
+	fmt.Println(refused)
+	if refused < squeezes {
+		return errors.New("there was room nearly always")
+	}
+	return nil
+}
+
+// writeSome pipelines operations. Those that find no room do not happen.
+func writeSome(r *rig, m model, random *rand.Rand, refused *int) (err error) {
+	underWay := 0
+	for range 100 {
+		op := Op{Kind: Set, Key: []byte(strconv.Itoa(random.IntN(50))), Value: []byte(strings.Repeat("v", random.IntN(6000)))}
+		switch random.IntN(8) {
+		case 0:
+			op = Op{Kind: Delete, Key: op.Key}
+		case 1, 2:
+			op = Op{Kind: Get, Key: op.Key}
+		}
+		underWay++
+		putErr := r.Do(&r.caller, op, func(res Result) {
+			underWay--
+			if res.Err == ErrFull && op.Kind != Get {
+				*refused++
+			} else if want, got := m.do(op), say(res); got != want && err == nil {
+				err = fmt.Errorf("%d %s gave %.50q, not %.50q", op.Kind, op.Key, got, want)
+			}
+		})
+		if err := errors.Join(putErr, r.loop.until(func() bool { return underWay < 8 })); err != nil {
+			return err
+		}
+	}
+	return errors.Join(r.loop.until(func() bool { return underWay == 0 }), err)
+}
+
+// writeLimited has the process's limit for the length of files change.
+func writeLimited(args []string) error {
+	limit := func(n uint64) error {
+		var l unix.Rlimit
+		if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &l); err != nil {
+			return err
+		}
+		l.Cur = min(n, l.Max)
+		return unix.Setrlimit(unix.RLIMIT_FSIZE, &l)
+	}
+	return writeCramped(args[0], func(random *rand.Rand) error {
+		info, err := os.Stat(args[0])
+		if err != nil {
+			return err
+		}
+		// The two heads keep their place: a disk that is full has it already.
+		return limit(uint64(2*os.Getpagesize() + random.IntN(int(info.Size()))))
+	}, func() error { return limit(math.MaxUint64) })
+}
+
+func TestTheLongestFile(t *testing.T) {
+	path := tempFile(t)
+	create(path)
+	if out, err := child("limited", path).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if _, err := Dump(path, new(strings.Builder)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAFullDisk fills a small file system where the test may mount one.
+func TestAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("none", dir, "tmpfs", 0, "size=2m"); err != nil {
+		t.Skipf("no file system of its own: %v", err)
+	}
+	defer func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	}()
+	ballast := filepath.Join(dir, "ballast")
+	err := writeCramped(filepath.Join(dir, "store"), func(random *rand.Rand) error {
+		var fs unix.Statfs_t
+		if err := unix.Statfs(dir, &fs); err != nil {
+			return err
+		}
+		left := random.IntN(16) // pages
+		return os.WriteFile(ballast, make([]byte, (int(fs.Bfree)-left)*int(fs.Bsize)), 0o600)
+	}, func() error { return os.Remove(ballast) })
+	if err != nil {
+		t.Error(err)
+	}
+}
