@@ -175,10 +175,12 @@ func TestAFailedCommit(t *testing.T) {
 			h.put(&b, "get k")
 			h.put(&other, "get k")
 			h.want("get k: old")
-			g.verdict <- c.verdict
 			behind := c.want
 			if c.want == full { // the next batch finds room
 				g.commit = commitReally
+			}
+			g.verdict <- c.verdict
+			if c.want == full {
 				<-g.entered
 				g.verdict <- good
 				behind = ""

@@ -239,8 +239,27 @@ func TestAnAcknowledgementNeedsASync(t *testing.T) {
 	}
 }
 
+// TestAFileIsSyncedBeforeItIsRead because its last writer may have been killed between a
+// write and its sync.
+func TestAFileIsSyncedBeforeItIsRead(t *testing.T) {
+	path := tempFile(t)
+	openRig(t, path, nil).shut(t)
+	out, err := child("unsync", path, "opening").CombinedOutput()
+	if strings.Contains(string(out), "no filter") {
+		t.Skip(string(out))
+	}
+	if err == nil || !strings.Contains(string(out), "input/output error") {
+		t.Errorf("%v: %q", err, out)
+	}
+}
+
 func setWithoutSync(args []string) error {
 	s := realSeams()
+	if args[1] == "opening" {
+		if err := forbidSync(); err != nil {
+			return fmt.Errorf("no filter: %w", err)
+		}
+	}
 	s.noSync = args[1] == "nosync"
 	d, err := open(args[0], zap.NewNop(), s)
 	if err != nil {
