@@ -133,30 +133,40 @@ func TestWhatChangesNothingCommitsNothing(t *testing.T) {
 	}
 }
 
+const full, readOnly = "(no space left in the store)", "(store is read-only until restart)"
+
+// noSpace is what a call says when there is none.
+func noSpace(op string) func() error {
+	return func() error { return &os.PathError{Op: op, Path: "store", Err: syscall.ENOSPC} }
+}
+
+func rollback(tx *bolt.Tx) error { return tx.Rollback() }
+
+// leaveOpen does nothing with a transaction.
+func leaveOpen(*bolt.Tx) error { return nil }
+
+// failures are the ways in which a commit can end, and what its writers are told.
+var failures = []struct {
+	name    string
+	commit  func(*bolt.Tx) error
+	verdict func() error
+	want    string
+}{
+	{"no space to write", rollback, noSpace("write"), full},
+	{"the file cannot grow", rollback, func() error { return errors.New("file resize error: truncate x: file too large") }, full},
+	{"no space, but the head is written", commitReally, noSpace("write"), readOnly},
+	{"no space to sync", rollback, func() error { return syscall.ENOSPC }, readOnly},
+	{"the grown file is not synced", rollback, func() error { return errors.New("file sync error: no space left on device") }, readOnly},
+	{"a write fails", rollback, func() error { return &os.PathError{Op: "write", Path: "store", Err: syscall.EIO} }, readOnly},
+	{"a sync fails", commitReally, func() error { return syscall.EIO }, readOnly},
+	{"a panic before", rollback, func() error { panic("planted") }, readOnly},
+	{"a panic behind", commitReally, func() error { panic("planted") }, readOnly},
+	{"a panic within", leaveOpen, func() error { panic("planted") }, readOnly},
+}
+
 // TestAFailedCommit for each way in which one can end.
 func TestAFailedCommit(t *testing.T) {
-	noSpace := func(op string) func() error {
-		return func() error { return &os.PathError{Op: op, Path: "store", Err: syscall.ENOSPC} }
-	}
-	rollback := func(tx *bolt.Tx) error { return tx.Rollback() }
-	const full, readOnly = "(no space left in the store)", "(store is read-only until restart)"
-	for _, c := range []struct {
-		name    string
-		commit  func(*bolt.Tx) error
-		verdict func() error
-		want    string
-	}{
-		{"no space to write", rollback, noSpace("write"), full},
-		{"the file cannot grow", rollback, func() error { return errors.New("file resize error: truncate x: file too large") }, full},
-		{"no space, but the head is written", commitReally, noSpace("write"), readOnly},
-		{"no space to sync", rollback, func() error { return syscall.ENOSPC }, readOnly},
-		{"the grown file is not synced", rollback, func() error { return errors.New("file sync error: no space left on device") }, readOnly},
-		{"a write fails", rollback, func() error { return &os.PathError{Op: "write", Path: "store", Err: syscall.EIO} }, readOnly},
-		{"a sync fails", commitReally, func() error { return syscall.EIO }, readOnly},
-		{"a panic before", rollback, func() error { panic("planted") }, readOnly},
-		{"a panic behind", commitReally, func() error { panic("planted") }, readOnly},
-		{"a panic within", good1, func() error { panic("planted") }, readOnly},
-	} {
+	for _, c := range failures {
 		t.Run(c.name, func(t *testing.T) {
 			g := newGate()
 			path := tempFile(t)
@@ -206,9 +216,6 @@ func TestAFailedCommit(t *testing.T) {
 		})
 	}
 }
-
-// good1 leaves a transaction open.
-func good1(*bolt.Tx) error { return nil }
 
 // TestTheStoreHasALimit and takes more once something has completed.
 func TestTheStoreHasALimit(t *testing.T) {

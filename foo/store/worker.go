@@ -34,7 +34,9 @@ type worker struct {
 	full    bool // the last commit found no room
 	// readOnly is for good: what the disk holds is not certain any more.
 	readOnly bool
-	stuck    bool // a panic may have left the library with its locks taken
+	// unreadable is whether that was told.
+	unreadable bool
+	stuck      bool // a panic may have left the library with its locks taken
 }
 
 // durable is the state that the last commit has made good. A transaction holds on to
@@ -123,7 +125,10 @@ func (w *worker) read(o *operation) (r Result) {
 	}
 	err := guard(func() error { r = apply(w.state.tree, &o.Op); return nil })
 	if err != nil {
-		w.log.Error("store cannot be read", zap.Error(err))
+		if !w.unreadable {
+			w.log.Error("the store cannot be read, or not all of it", zap.Error(err))
+		}
+		w.unreadable = true
 		return Result{Err: ErrUnreadable}
 	}
 	return r
