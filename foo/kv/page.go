@@ -12,7 +12,7 @@
 //
 // All numbers are in the byte order of the machine that wrote them.
 
-package store
+package kv
 
 import (
 	"encoding/binary"

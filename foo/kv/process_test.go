@@ -1,4 +1,4 @@
-package store
+package kv
 
 // What only several processes can show: one that is killed, one that comes second,
 // and one whose disk does not sync.

@@ -1,4 +1,4 @@
-package store
+package kv
 
 // What each operation does, in every kind of store.
 

@@ -1,7 +1,7 @@
 // check.go owns the judgement of a file before it is used: only one of which every
 // page and every entry is what was written. It must not know how to save the rest.
 
-package store
+package kv
 
 import (
 	"errors"

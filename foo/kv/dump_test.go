@@ -1,4 +1,4 @@
-package store
+package kv
 
 // The way out of a file and into another.
 

@@ -1,7 +1,7 @@
 // commit.go owns one transaction at a time: what a batch does in it, its commit, and
 // what it means when that fails. It must not know who waits for it.
 
-package store
+package kv
 
 import (
 	"errors"

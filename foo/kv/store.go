@@ -1,4 +1,4 @@
-// Package store keeps keys and their values for a server: in memory, in a file, and
+// Package kv keeps keys and their values for a server: in memory, in a file, and
 // one day in what several servers share. All of them stand behind Store.
 //
 //	loop's thread                 worker                         committer
@@ -24,7 +24,7 @@
 //
 // store.go owns what an operation is and what a store promises. It must not know
 // how anything is kept.
-package store
+package kv
 
 import (
 	"errors"

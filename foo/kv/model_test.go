@@ -1,4 +1,4 @@
-package store
+package kv
 
 // A naive store beside the real ones: a map, sorted each time it is shown. Both get
 // the same operations, pipelined to different depths.

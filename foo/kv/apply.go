@@ -1,7 +1,7 @@
 // apply.go owns what each operation does, whatever the entries are kept in. It must
 // not know who asked, or when a change becomes durable.
 
-package store
+package kv
 
 import (
 	"bytes"
@@ -47,7 +47,7 @@ func apply(e entries, op *Op) (r Result) {
 	case Incr:
 		r = increment(e, op.Key)
 	default:
-		panic("store: an operation of no kind")
+		panic("kv: an operation of no kind")
 	}
 	return r
 }

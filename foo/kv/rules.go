@@ -1,7 +1,7 @@
 // rules.go owns which keys and values are taken. It must not know what is done with
 // them.
 
-package store
+package kv
 
 import (
 	"bytes"

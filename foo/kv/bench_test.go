@@ -1,4 +1,4 @@
-package store
+package kv
 
 // What commits cost, alone and together, on the disk where the test runs: TMPDIR has to
 // be on one that syncs, or the figures say nothing.

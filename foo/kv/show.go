@@ -1,6 +1,6 @@
 // show.go owns how entries look as JSON. It must not know where they come from.
 
-package store
+package kv
 
 import (
 	"bytes"
@@ -64,7 +64,7 @@ func appendString(dst, text []byte) []byte {
 	encoder := json.NewEncoder(b)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(string(text)); err != nil {
-		panic("store: a string is no JSON: " + err.Error()) // it always is
+		panic("kv: a string is no JSON: " + err.Error()) // it always is
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
 }

@@ -1,4 +1,4 @@
-package store
+package kv
 
 // What becomes of a file in which something is not what was written.
 

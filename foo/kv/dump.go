@@ -1,7 +1,7 @@
 // dump.go owns the way of entries out of a file, as JSON lines: of a good file all of
 // them, of a damaged one what can be read. It must not write to the file.
 
-package store
+package kv
 
 import (
 	"bufio"

@@ -1,4 +1,4 @@
-package store
+package kv
 
 // Whether many callers at once see one store: a history of what they were told is
 // held against every order in which it could have happened.

@@ -1,7 +1,7 @@
 // load.go owns the way of entries into a file, from the JSON lines that Dump
 // writes. It must not know how the file keeps them.
 
-package store
+package kv
 
 import (
 	"bufio"

@@ -1,4 +1,4 @@
-package store
+package kv
 
 // What the tests stand on: a loop that is the test's own, children of the test's own
 // program, and stores on a file of a test.

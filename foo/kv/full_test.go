@@ -1,4 +1,4 @@
-package store
+package kv
 
 // What a store tells and keeps while the disk is full, and that it goes on when there
 // is room again.

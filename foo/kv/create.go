@@ -1,7 +1,7 @@
 // create.go owns how a file comes to be: whole, or not at all. It must not know how
 // it is used.
 
-package store
+package kv
 
 import (
 	"errors"

@@ -1,7 +1,7 @@
 // memory.go owns the store without a file: it completes at once and forgets all
 // when the process ends.
 
-package store
+package kv
 
 import (
 	"bytes"

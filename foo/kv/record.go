@@ -11,7 +11,7 @@
 //	                    id       → the store's UUID, checksum
 //	                    totals   → how many entries, sum of their checksums, checksum
 
-package store
+package kv
 
 import (
 	"encoding/binary"

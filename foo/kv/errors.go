@@ -2,7 +2,7 @@
 // used. The texts of the first group stand in NAKs: they are short and hold nothing
 // that a peer said.
 
-package store
+package kv
 
 import (
 	"errors"

@@ -1,6 +1,6 @@
 // config.go owns every bound of the package, with its unit and its reason.
 
-package store
+package kv
 
 import (
 	"os"

@@ -3,7 +3,7 @@
 // whoever looks, who decides whether the rest is worth something. It must not know
 // what the entries mean.
 
-package store
+package kv
 
 import (
 	"bytes"

@@ -1,7 +1,7 @@
 // disk.go owns the file from its opening to its closing, and the loop's side of the
 // store in it. It must not know what an operation does, nor when it is done.
 
-package store
+package kv
 
 import (
 	"bytes"

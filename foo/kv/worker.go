@@ -12,7 +12,7 @@
 //
 // Whatever waits is in the order of its coming, so the first is always a write.
 
-package store
+package kv
 
 import (
 	"errors"

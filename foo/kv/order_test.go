@@ -1,4 +1,4 @@
-package store
+package kv
 
 // When operations complete, and what they see, while commits are slow or fail.
 

@@ -2,7 +2,7 @@
 // checksums, and the totals that change with them. It must not know when a
 // transaction ends.
 
-package store
+package kv
 
 import (
 	"errors"
