@@ -22,10 +22,12 @@ type Snapshot struct {
 	latencies *Latencies
 	uptime    int64 // ns
 
-	// Naks are the NAKs that were made here, by reason, and Upstreams the servers.
-	// Whoever has none leaves them empty, and they are not written.
+	// Naks are the NAKs that were made here, by reason, Upstreams the servers, and
+	// Words how often each was said. Whoever has none leaves them empty, and they are
+	// not written.
 	Naks      []Named
 	Upstreams []Upstream
+	Words     []Named
 }
 
 // NewSnapshot makes an empty snapshot, with the memory that Fill needs: whoever
@@ -56,6 +58,9 @@ func (s *Snapshot) AppendJSON(dst []byte) []byte {
 	}
 	if len(s.Upstreams) > 0 {
 		dst = appendUpstreams(dst, s.Upstreams)
+	}
+	if len(s.Words) > 0 {
+		dst = appendNamed(dst, "words", s.Words)
 	}
 	dst = appendFloat(dst, "uptime_s", rounded(float64(s.uptime)/1e9, 1e3))
 	return append(dst, '}', '\n')

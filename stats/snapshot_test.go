@@ -137,6 +137,17 @@ func TestSnapshotHoldsWhatWasRecorded(t *testing.T) {
 	}
 }
 
+func TestWordsAreWrittenWhereThereAreAny(t *testing.T) {
+	s := NewSnapshot()
+	if text := string(s.AppendJSON(nil)); strings.Contains(text, `"words"`) {
+		t.Errorf("without words: %s", text)
+	}
+	s.Words = []Named{{"WHO", 2}, {"get", 0}}
+	if text := string(s.AppendJSON(nil)); !strings.Contains(text, `,"words":{"WHO":2,"get":0},"uptime_s":`) {
+		t.Errorf("got %s", text)
+	}
+}
+
 func TestSnapshotIsAppended(t *testing.T) {
 	s := NewSnapshot()
 	got := s.AppendJSON([]byte("before "))
