@@ -2,12 +2,15 @@
 // replies go, when the client is read and how it ends. It makes no system call,
 // and leaves what a reply says to reply.go.
 //
-//	                      ┌── no delay ──────────────────────┐
-//	lines ─► answer ──────┤                                  ├─► conn's output
-//	  ▲                   └── delay line ──── its time ──────┘        │
-//	  └── read only while the replies below HighMark fit ◄────────────┘
+//	                                 ┌── no delay ──────────────────┐
+//	lines ─► answer ─┬───────────────┤                              ├─► conn's output
+//	  ▲              │               └── delay line ── its time ────┘        │
+//	  │              └─► pending ────────────┘                               │
+//	  │                  behind what the store has not answered              │
+//	  └── read only while the replies below HighMark fit ◄───────────────────┘
 //
-// What waits is counted over both, the delay line and the connection's output.
+// What waits is counted over all three, pending, the delay line and the connection's
+// output.
 
 package server
 
@@ -23,7 +26,7 @@ import (
 
 // A client's conversation:
 //
-//	from \ event   last line (QUIT, too long, end)       last reply has left the delay line
+//	from \ event   last line (QUIT, too long, end)       last reply has been passed to conn
 //	answering      closing; finishing if replies wait    -
 //	finishing      -                                     closing
 //	closing        -                                     -
@@ -42,9 +45,13 @@ type client struct {
 	peer    poller.Peer
 	delayed *delayLine   // nil while nothing waits for its time
 	timer   poller.Timer // armed while delayed is not nil
+	pending *pending     // nil while the store was not asked
 	place   int          // in the server's clients
 	wants   int          // how many bytes of room the client waits for
-	state   clientState
+
+	older, newer *client // in the order of their coming
+	state        clientState
+	awaitsStore  bool // stands in the server's awaiting
 }
 
 // OnOpen implements poller.Handler; accepted connections never get it.
@@ -52,10 +59,10 @@ func (c *client) OnOpen(*poller.Conn) {}
 
 // ReadRoom implements poller.Handler.
 func (c *client) ReadRoom(conn *poller.Conn) int {
-	if c.delayed == nil {
+	if c.delayed == nil && !c.pending.waits() {
 		return conn.RoomOrWake(conn.Kept())
 	}
-	if room := conn.Room() - c.delayed.size() - conn.Kept(); room >= readRoomMin && !c.delayed.full() {
+	if room := conn.Room() - c.waiting() - conn.Kept(); room >= readRoomMin && !c.full() {
 		return room
 	}
 	c.awaitRoom(conn.Kept() + readRoomMin)
@@ -66,21 +73,25 @@ func (c *client) ReadRoom(conn *poller.Conn) int {
 func (c *client) OnLines(_ *poller.Conn, run []byte, maxLines int) (taken, lines int) {
 	s := c.server
 	s.beginReplies()
-	quit, needs := false, 0
-	for lines < maxLines && taken < len(run) && !quit {
+	became, needs := lineTaken, 0
+	for lines < maxLines && taken < len(run) && became == lineTaken {
 		line := run[taken : taken+bytes.IndexByte(run[taken:], '\n')]
 		if needs = len(line) + replyBytesMax; !c.fits(needs) {
 			break
 		}
-		quit = s.answer(line)
+		if became = s.answer(c, line); became == lineLater {
+			break
+		}
 		taken += len(line) + 1
 		lines++
 	}
 	s.recorder.Add(stats.BytesIn, int64(taken))
 	c.sendReplies()
 	switch {
-	case quit:
+	case became == lineLast:
 		c.finish()
+	case became == lineLater:
+		c.wants = needs // the store's next answer has it tried again
 	case taken < len(run) && lines < maxLines:
 		c.awaitRoom(needs)
 	}
@@ -113,6 +124,7 @@ func (c *client) OnRoom(conn *poller.Conn) { conn.Resume() }
 // OnClose implements poller.Handler. Replies that wait will never leave.
 func (c *client) OnClose(_ *poller.Conn, why poller.Cause) {
 	s := c.server
+	s.leaveStore(c)
 	if c.delayed != nil {
 		s.recorder.Add(stats.Abandoned, c.delayed.requests())
 		c.dropDelayed()
@@ -127,41 +139,57 @@ func (c *client) OnClose(_ *poller.Conn, why poller.Cause) {
 // the making. Where nothing waits any reply fits, so that no line is too long
 // for ever.
 func (c *client) fits(n int) bool {
-	waiting := len(c.server.replies) + c.delayed.size()
+	waiting := len(c.server.replies) + c.waiting()
 	if waiting == 0 {
-		return c.conn.Fits(n)
+		return !c.full() && c.conn.Fits(n)
 	}
-	return !c.delayed.full() && waiting+n <= c.conn.Room()
+	return !c.full() && waiting+n <= c.conn.Room()
 }
+
+// waiting is how many bytes of replies wait beside the connection's output.
+func (c *client) waiting() int { return c.delayed.size() + c.pending.size() }
+
+// full reports that so many replies wait that none may join them, however short.
+func (c *client) full() bool { return c.delayed.full() || c.pending.full() }
 
 // awaitRoom sees to it that the client is read again when n bytes of replies
 // fit. Output that leaves tells of itself; where that alone cannot help, the
-// next replies that leave the delay line ask again.
+// next replies that leave the delay line ask again, or the store's next answer.
 func (c *client) awaitRoom(n int) {
 	c.wants = n
-	waiting := c.delayed.size()
-	if c.delayed.full() || waiting > 0 && waiting+n > c.server.config.Conn.HighMark {
+	waiting := c.waiting()
+	if c.full() || waiting > 0 && waiting+n > c.server.config.Conn.HighMark {
 		return
 	}
 	c.conn.WantRoom(waiting + n)
 }
 
-// sendReplies sends the batch that was made, now or when its time has come.
+// sendReplies sends the batch that was made, behind all that was asked for before.
 func (c *client) sendReplies() {
 	s := c.server
 	if len(s.replies) == 0 {
 		return
 	}
 	s.made.bytes = int32(len(s.replies))
+	if c.pending.waits() {
+		c.pending.hold(s.replies, s.made)
+		return
+	}
+	c.pass(s.replies, &s.made)
+}
+
+// pass sends replies whose turn it is, now or when their time has come.
+func (c *client) pass(replies []byte, b *batch) {
+	s := c.server
 	if s.config.Delay == 0 {
-		c.send(s.replies, &s.made)
+		c.send(replies, b)
 		return
 	}
 	if c.delayed == nil {
 		c.delayed = s.borrowLine()
-		s.loop.Arm(&c.timer, c, s.made.arrived+int64(s.config.Delay))
+		s.loop.Arm(&c.timer, c, b.arrived+int64(s.config.Delay))
 	}
-	c.delayed.push(s.replies, s.made)
+	c.delayed.push(replies, *b)
 }
 
 // send gives replies to the connection.
@@ -197,13 +225,23 @@ func (c *client) Expire(now int64) {
 	} else {
 		c.dropDelayed()
 	}
+	c.goOn()
+}
+
+// goOn is called when replies that waited have left: the client has heard all, or
+// has room for more.
+func (c *client) goOn() {
 	switch {
-	case c.state == clientFinishing && c.delayed == nil:
+	case c.state == clientFinishing && !c.awaitsReplies():
 		c.close()
 	case c.conn.Paused():
 		c.awaitRoom(c.wants)
 	}
 }
+
+// awaitsReplies reports whether there are replies to come that the connection does
+// not have.
+func (c *client) awaitsReplies() bool { return c.delayed != nil || c.pending.waits() }
 
 func (c *client) dropDelayed() {
 	c.server.loop.Disarm(&c.timer)
@@ -216,7 +254,7 @@ func (c *client) finish() {
 	if c.state != clientAnswering {
 		panic("server: a conversation has ended twice")
 	}
-	if c.delayed == nil {
+	if !c.awaitsReplies() {
 		c.close()
 		return
 	}

@@ -19,19 +19,44 @@ import (
 type clients struct {
 	all  []*client
 	most int
+
+	// The same in the order of their coming.
+	oldest, newest *client
 }
 
 func (cs *clients) add(c *client) {
 	c.place = len(cs.all)
 	cs.all = append(cs.all, c)
+	if c.older = cs.newest; c.older == nil {
+		cs.oldest = c
+	} else {
+		c.older.newer = c
+	}
+	cs.newest = c
 }
 
 func (cs *clients) remove(c *client) {
+	cs.unlink(c)
 	last := len(cs.all) - 1
 	moved := cs.all[last]
 	moved.place = c.place
 	cs.all[c.place] = moved
 	cs.all = slices.Delete(cs.all, last, last+1)
+}
+
+// unlink closes the gap between those who came before and after a client.
+func (cs *clients) unlink(c *client) {
+	if c.older == nil {
+		cs.oldest = c.newer
+	} else {
+		c.older.newer = c.newer
+	}
+	if c.newer == nil {
+		cs.newest = c.older
+	} else {
+		c.newer.older = c.older
+	}
+	c.older, c.newer = nil, nil
 }
 
 // OnAccept implements poller.Acceptor.

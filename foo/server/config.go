@@ -12,6 +12,7 @@ import (
 	"github.com/rcrowley/go-metrics"
 	"go.uber.org/zap"
 
+	"fooproxy/foo/kv"
 	"fooproxy/foo/proxyheader"
 	"fooproxy/poller"
 )
@@ -28,8 +29,30 @@ const (
 
 	// replyBytesMax is how many bytes a reply may be longer than the line it
 	// answers. "NAK ", 19 digits, a blank, the longest reason (22 bytes) and LF
-	// are 47, and an ACK is never longer than its line.
+	// are 47, and an echo is never longer than its line. What a word answers may be
+	// longer: up to answerBytesMax, once beyond what fits.
 	replyBytesMax = 48
+
+	// answerBytesMax is the longest answer of a word, in bytes: the longest value, or
+	// as much as show tells, and around it type, Seq and LF.
+	answerBytesMax = kv.ShowBytesMax + replyBytesMax
+
+	// whoTold is how many clients WHO names. 100 are 5 KiB where their addresses are
+	// long.
+	whoTold = 100
+
+	// pendingMax is how much may wait in the order of a client's replies because the
+	// store has not answered: operations, and batches of replies behind them. Half of
+	// what the store takes, so that one client leaves something to others.
+	pendingMax = 1024
+	// pendingReadsMax is how many of these may have long answers, which all may come
+	// before the client takes any: 1 MiB.
+	pendingReadsMax = 32
+
+	// wokenPerAnswer is how many clients that the store had no room for try again when
+	// it has answered somebody: one for the room, and one more, since an operation may
+	// be smaller than the one before, or a client have left.
+	wokenPerAnswer = 2
 
 	// readRoomMin is the least room, in bytes, for which a client is read whose
 	// replies wait for their time: less would mean thousands of tiny reads.
@@ -78,6 +101,14 @@ type Config struct {
 	// Random decides which ones. It belongs to the loop, and is needed only
 	// where NakRate is not 0.
 	Random *rand.Rand
+	// Store keeps the keys and their values. It serves this server alone, and is
+	// started by it; who made it closes it after Run. Without one they are kept in
+	// memory.
+	Store kv.Store
+	// Echo has a request that begins with no word answered with its data.
+	Echo bool
+	// Plain has a line answered that is not Foo but begins with a word.
+	Plain bool
 	// Delay is how much later each reply leaves.
 	Delay time.Duration
 	// Drain is how long Run goes on after Drain at most.
@@ -92,6 +123,8 @@ func DefaultConfig() Config {
 		Conn:     poller.DefaultConnConfig(),
 		Socket:   poller.DefaultSocketOptions(),
 		Drain:    DefaultDrain,
+		Echo:     true,
+		Plain:    true,
 	}
 	// Nothing can be delivered to a client whose connection was reset.
 	c.Conn.AbandonOnReset = true

@@ -33,13 +33,22 @@ func (s *Server) checkInvariants(putOff bool) (class string, err error) {
 		if err := c.checkState(s.loop.Now(), putOff); err != nil {
 			return "loop", fmt.Errorf("client %d: %w", i, err)
 		}
+		if err := c.checkPending(); err != nil {
+			return "loop", fmt.Errorf("client %d: %w", i, err)
+		}
 		if err := c.checkCaps(); err != nil {
 			return "resources", fmt.Errorf("client %d: %w", i, err)
 		}
-		waiting += c.delayed.requests()
+		waiting += c.delayed.requests() + c.pending.requests()
 	}
 	if all := len(s.clients.all); all != s.loop.Conns() || all > s.clients.most {
 		return "resources", fmt.Errorf("%d clients, %d connections, %d may be", all, s.loop.Conns(), s.clients.most)
+	}
+	if err := s.checkAwaiting(); err != nil {
+		return "loop", err
+	}
+	if err := s.checkArrivals(); err != nil {
+		return "identity", err
 	}
 	if err := s.checkSpareLines(); err != nil {
 		return "resources", err
@@ -54,11 +63,11 @@ func (c *client) checkState(now int64, putOff bool) error {
 	switch delay := int64(c.server.config.Delay); {
 	case (d != nil) != c.timer.Armed():
 		return fmt.Errorf("replies wait for their time: %t, the timer runs: %t", d != nil, c.timer.Armed())
-	case d == nil && c.state == clientFinishing:
+	case !c.awaitsReplies() && c.state == clientFinishing:
 		return fmt.Errorf("it finishes, and nothing waits for its time")
-	case d != nil && c.state == clientClosing:
+	case c.awaitsReplies() && c.state == clientClosing:
 		return fmt.Errorf("it closes, and replies wait for their time")
-	case d == nil && c.state == clientAnswering && c.conn.Paused() && c.conn.Appended() == c.conn.Written():
+	case !c.awaitsReplies() && !c.awaitsStore && c.state == clientAnswering && c.conn.Paused() && c.conn.Appended() == c.conn.Written():
 		return fmt.Errorf("it is not read, and nothing waits")
 	case d == nil:
 		return nil
@@ -87,15 +96,71 @@ func (c *client) checkState(now int64, putOff bool) error {
 // the refusal of a long line comes on top.
 func (c *client) checkCaps() error {
 	config := &c.server.config.Conn
-	out := int(c.conn.Appended()-c.conn.Written()) + c.delayed.size()
-	if most := max(config.HighMark, config.MaxLine+replyBytesMax) + replyBytesMax; out > most {
+	out := int(c.conn.Appended()-c.conn.Written()) + c.waiting()
+	if most := max(config.HighMark, config.MaxLine+replyBytesMax) + replyBytesMax; c.pending == nil && out > most {
 		return fmt.Errorf("%d bytes of replies wait, %d are the limit", out, most)
 	}
 	if most := max(config.HighMark, readRoomMin) + config.MaxLine; c.conn.Kept() > most {
 		return fmt.Errorf("%d bytes of lines are kept, %d are the limit", c.conn.Kept(), most)
 	}
-	if c.delayed.waits() > delayedBatchesMax+1 {
+	if c.delayed.waits() > delayedBatchesMax+1 && c.pending == nil {
 		return fmt.Errorf("%d batches wait for their time", c.delayed.waits())
+	}
+	return nil
+}
+
+// checkPending looks at what waits for the store, which knows of all of it.
+func (c *client) checkPending() error {
+	p := c.pending
+	if p == nil {
+		return nil
+	}
+	size, reads := 0, 0
+	for i, e := range p.entries[p.first:] {
+		size += int(e.batch.bytes)
+		switch {
+		case e.asked == nil && i == 0:
+			return fmt.Errorf("replies wait behind nothing")
+		case e.asked != nil && (e.asked.pending != p || e.batch != (batch{})):
+			return fmt.Errorf("entry %d belongs to somebody else", i)
+		case e.asked != nil && isLong(e.asked.kind):
+			reads++
+		}
+	}
+	switch {
+	case p.client != c:
+		return fmt.Errorf("what it waits for believes that it has left")
+	case size != p.size() || reads != p.reads || reads > pendingReadsMax:
+		return fmt.Errorf("%d bytes and %d reads wait, the entries hold %d and %d", p.size(), p.reads, size, reads)
+	case len(p.entries)-p.first > pendingMax+2: // replies, an operation, and replies behind it
+		return fmt.Errorf("%d entries wait", len(p.entries)-p.first)
+	}
+	return nil
+}
+
+// checkAwaiting looks at those whose lines the store had no room for.
+func (s *Server) checkAwaiting() error {
+	if s.underWay == 0 && len(s.awaiting) > 0 {
+		return fmt.Errorf("%d clients wait for a store that has nothing to do", len(s.awaiting))
+	}
+	for i, c := range s.awaiting {
+		if !c.awaitsStore || slices.Contains(s.awaiting[:i], c) || !slices.Contains(s.clients.all, c) {
+			return fmt.Errorf("place %d of those that wait for the store is wrong", i)
+		}
+	}
+	return nil
+}
+
+// checkArrivals walks the order of coming, in both directions.
+func (s *Server) checkArrivals() error {
+	n, last := 0, (*client)(nil)
+	for c := s.clients.oldest; c != nil; last, c = c, c.newer {
+		if n++; c.older != last || s.clients.all[c.place] != c {
+			return fmt.Errorf("client %d in the order of coming is out of place", n)
+		}
+	}
+	if n != len(s.clients.all) || s.clients.newest != last {
+		return fmt.Errorf("%d clients are in the order of coming, %d in all", n, len(s.clients.all))
 	}
 	return nil
 }

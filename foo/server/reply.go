@@ -2,13 +2,16 @@
 // who said the line or when the reply leaves.
 //
 //	line                            reply                      counted
-//	REQ, good Data                  ACK <seq> <data>           request
-//	REQ, QUIT as Data               ACK <seq>, and no more     request
-//	REQ, bad Data                   NAK <seq> <what is bad>    request, bad data
-//	REQ, picked by the NAK rate     NAK <seq> nak-rate         request
-//	ACK, NAK                        NAK 0 not a request        invalid
-//	not Foo                         NAK 0 <why>                invalid
-//	too long                        NAK 0 line too long        invalid
+//	REQ, good Data                  ACK <seq> <data>, or without echo a NAK   request
+//	REQ, a word in front of Data    what the word answers                     request, word
+//	REQ, bad Data                   NAK <seq> <what is bad>                   request, bad data
+//	REQ, picked by the NAK rate     NAK <seq> nak-rate                        request
+//	ACK, NAK                        NAK 0 not a request                       invalid
+//	a word in front, not Foo        what the word answers, as plain text      word
+//	not Foo                         NAK 0 <why>                               invalid
+//	too long                        NAK 0 line too long                       invalid
+//
+// The NAK rate spares QUIT.
 
 package server
 
@@ -23,10 +26,8 @@ import (
 var (
 	reasonNakRate    = []byte("nak-rate")
 	reasonNotRequest = []byte("not a request")
+	reasonNoWord     = []byte("no word; HELP lists the words")
 )
-
-// wordQuit as Data asks for the end of the connection.
-var wordQuit = []byte("QUIT")
 
 // batch counts the replies that were made at one time for one client.
 type batch struct {
@@ -45,29 +46,95 @@ func (s *Server) beginReplies() {
 	s.made = batch{arrived: s.loop.Now()}
 }
 
-// answer adds the reply to a line, given without its LF, to the batch. quit says
-// that the client wants no more.
-func (s *Server) answer(line []byte) (quit bool) {
+// answer adds the reply to a line of the client, given without its LF, to the batch,
+// or has it come later.
+func (s *Server) answer(c *client, line []byte) verdict {
 	message, err := foo.Parse(line)
 	if err != nil || message.Type != foo.REQ {
-		s.refuseLine(err)
-		return false
+		return s.answerPlain(c, line, err)
+	}
+	if became := s.answerRequest(c, message); became != lineTaken {
+		if became == lineLast {
+			s.recorder.Add(stats.MsgReq, 1)
+		}
+		return became
 	}
 	s.recorder.Add(stats.MsgReq, 1)
-	s.made.requests++
-	switch err := foo.CheckData(message.Data); {
-	case err != nil:
+	return lineTaken
+}
+
+func (s *Server) answerRequest(c *client, message foo.Message) verdict {
+	if err := foo.CheckData(message.Data); err != nil {
 		s.recorder.Add(stats.DataInvalid, 1)
 		s.nak(message.Seq, []byte(err.Error()))
-	case bytes.EqualFold(message.Data, wordQuit):
-		s.ack(message.Seq, nil)
-		return true
-	case s.config.NakRate > 0 && s.config.Random.Float64() < s.config.NakRate:
+		return lineTaken
+	}
+	w, arguments := findWord(message.Data)
+	switch {
+	case s.config.NakRate > 0 && (w == nil || w.name != wordQuit) && s.config.Random.Float64() < s.config.NakRate:
 		s.nak(message.Seq, reasonNakRate)
+	case w != nil:
+		return s.obey(c, &question{word: w, arguments: arguments, seq: message.Seq})
+	case !s.config.Echo:
+		s.nak(message.Seq, unknownWord(message.Data))
 	default:
 		s.ack(message.Seq, message.Data)
 	}
-	return false
+	return lineTaken
+}
+
+// answerPlain answers what is no request. The error says why it is none.
+func (s *Server) answerPlain(c *client, line []byte, why error) verdict {
+	if s.config.Plain && why == foo.ErrType {
+		line = bytes.TrimSuffix(line, []byte{'\r'})
+		if w, arguments := findWord(line); w != nil && !isOtherProtocol(arguments) {
+			q := &question{word: w, arguments: arguments, plain: true}
+			if err := foo.CheckData(arguments); err != nil {
+				return s.refuse(q, err.Error())
+			}
+			return s.obey(c, q)
+		}
+	}
+	s.refuseLine(why)
+	return lineTaken
+}
+
+// obey does what a word says, and counts it unless that has to wait.
+func (s *Server) obey(c *client, q *question) verdict {
+	became := q.word.run(s, c, q)
+	if became != lineLater {
+		s.wordCounts[q.word.number]++
+	}
+	return became
+}
+
+// tell answers a question. A plain answer may have several lines.
+func (s *Server) tell(q *question, text []byte) verdict {
+	if q.plain {
+		s.replies = append(append(s.replies, text...), '\n')
+	} else {
+		s.ack(q.seq, text)
+	}
+	return lineTaken
+}
+
+// refuse answers a question with why there is no answer.
+func (s *Server) refuse(q *question, reason string) verdict {
+	if q.plain {
+		s.replies = append(append(append(s.replies, "error: "...), reason...), '\n')
+	} else {
+		s.nak(q.seq, []byte(reason))
+	}
+	return lineTaken
+}
+
+// unknownWord is what is said to data that is no word, where there is no echo.
+func unknownWord(data []byte) []byte {
+	field, _ := nextField(data)
+	if len(field) == 0 {
+		return reasonNoWord
+	}
+	return []byte("unknown word " + foo.Quote(field) + "; HELP lists the words")
 }
 
 // refuseLine answers what is no request. The error says why; nil and ErrNakZero
@@ -84,11 +151,16 @@ func (s *Server) refuseLine(err error) {
 func (s *Server) ack(seq uint64, data []byte) {
 	s.replies = foo.AppendMessage(s.replies, foo.ACK, seq, data)
 	s.made.acks++
+	s.made.requests++
 }
 
+// nak refuses a request, or with Seq 0 what is none.
 func (s *Server) nak(seq uint64, reason []byte) {
 	s.replies = foo.AppendMessage(s.replies, foo.NAK, seq, reason)
 	s.made.naks++
+	if seq > 0 {
+		s.made.requests++
+	}
 }
 
 // count records a batch that goes into its connection's output now.

@@ -1,4 +1,5 @@
-// Package server is a Foo server on the poller: it answers each REQ with
+// Package server is a Foo server on the poller: it does what words say, words about
+// itself and about keys and their values, and answers any other REQ with
 // "ACK <seq> <data>".
 //
 // server.go owns the wiring of the loop: what the server is made of, how it
@@ -9,6 +10,10 @@
 //	                            │  ▲
 //	                            ▼  │
 //	                    reply.go   delay.go
+//	                      │   │       ▲
+//	                words.go  └──► pending.go
+//	                word_*.go         ▲
+//	                      └─► store.go ─► kv.Store
 //
 // clients.go knows who is connected, door.go who has to say first for whom it
 // speaks, drain.go how the server ends.
@@ -22,6 +27,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"fooproxy/foo/kv"
 	"fooproxy/foo/newcomer"
 	"fooproxy/poller"
 	"fooproxy/stats"
@@ -45,6 +51,12 @@ type Server struct {
 	made       batch
 	spareLines []*delayLine
 
+	store      kv.Store
+	asking     *asked    // what the store is being given
+	underWay   int       // operations that have not completed
+	awaiting   []*client // whose line the store had no room for, the oldest first
+	wordCounts []int64   // by their numbers
+
 	draining bool
 	deadline poller.Timer // of the drain
 	askDrain func()
@@ -65,7 +77,14 @@ func New(config Config) (*Server, error) {
 		loop:     loop,
 		log:      config.Log,
 		recorder: stats.NewRecorder(config.Registry, loop.Now()),
+
+		store:      config.Store,
+		wordCounts: make([]int64, len(words)),
 	}
+	if s.store == nil {
+		s.store = kv.NewMemory()
+	}
+	s.store.Start(loop.Mailbox().Reserve)
 	s.newcomers = newcomer.NewRoom(loop, config.Log, config.AcceptProxy, (*doorkeeper)(s))
 	s.clients.most = config.maxConns(loop.DescriptorLimit())
 	// A place of its own in the mailbox: a drain must not be told "busy".
@@ -130,7 +149,13 @@ func (s *Server) Drain() { s.askDrain() }
 // context's: it should end with Run, since an ended loop answers nobody.
 func (s *Server) Snapshot(ctx context.Context) (*stats.Snapshot, error) {
 	snapshot := stats.NewSnapshot()
-	if err := s.loop.Mailbox().Call(ctx, func() { s.recorder.Fill(snapshot, s.loop.Now()) }); err != nil {
+	snapshot.Words = make([]stats.Named, len(words))
+	if err := s.loop.Mailbox().Call(ctx, func() {
+		s.recorder.Fill(snapshot, s.loop.Now())
+		for i := range words {
+			snapshot.Words[i] = stats.Named{Name: words[i].name, Count: s.wordCounts[i]}
+		}
+	}); err != nil {
 		return nil, err
 	}
 	return snapshot, nil

@@ -1,0 +1,116 @@
+// store.go owns the way of an operation through the store, and who waits while that
+// has no room. It must not know what an operation means.
+//
+//	ask ─► store.Do ──┬─ answered at once ─────────────────► the batch in the making
+//	                  ├─ under way ─► pending ─► complete ─► the client, in order
+//	                  └─ busy ─► the line stays where it is ─► the next completion
+//
+// The loop waits for nothing here.
+
+package server
+
+import (
+	"slices"
+
+	"fooproxy/foo/kv"
+	"fooproxy/stats"
+)
+
+// ask puts an operation in. Its answer joins the batch in the making, or comes later.
+func (s *Server) ask(c *client, q *question, op kv.Op) verdict {
+	if c.pending == nil {
+		c.pending = &pending{client: c}
+	}
+	p := c.pending
+	if !p.takes(op.Kind) {
+		return lineLater
+	}
+	a := &asked{server: s, pending: p, kind: op.Kind, arrived: s.made.arrived,
+		question: question{word: q.word, seq: q.seq, plain: q.plain}}
+	s.asking = a
+	err := s.store.Do(&p.caller, op, a.complete)
+	s.asking = nil
+	switch {
+	case err != nil && s.underWay == 0: // there is nothing to wait for
+		return s.refuse(q, err.Error())
+	case err != nil:
+		s.awaitStore(c)
+		return lineLater
+	case a.answered:
+		return lineTaken
+	}
+	c.sendReplies() // they come before this answer
+	s.beginReplies()
+	p.push(a)
+	s.underWay++
+	return lineTaken
+}
+
+// complete is called by the store, once, on the loop's thread.
+func (a *asked) complete(r kv.Result) {
+	s := a.server
+	if s.asking == a {
+		a.answered = true
+		s.tellResult(&a.question, a.kind, r)
+		return
+	}
+	s.underWay--
+	if c := a.pending.client; c != nil {
+		c.takeAnswer(a, r)
+	}
+	s.wakeForStore()
+}
+
+// takeAnswer sends what the store has answered, and the replies behind it.
+func (c *client) takeAnswer(a *asked, r kv.Result) {
+	s, p := c.server, c.pending
+	p.settle(a)
+	s.beginReplies()
+	s.made.arrived = a.arrived
+	s.tellResult(&a.question, a.kind, r)
+	s.made.bytes = int32(len(s.replies))
+	c.pass(s.replies, &s.made)
+	for {
+		b, replies, ok := p.pop()
+		if !ok {
+			break
+		}
+		c.pass(replies, &b)
+	}
+	p.rest()
+	c.goOn()
+}
+
+// awaitStore has the client's line tried again when the store has more room.
+func (s *Server) awaitStore(c *client) {
+	if !c.awaitsStore {
+		c.awaitsStore = true
+		s.awaiting = append(s.awaiting, c)
+	}
+}
+
+// wakeForStore lets those try again who have waited longest: a few, for whom there
+// may be room, and all when nothing is under way any more.
+func (s *Server) wakeForStore() {
+	n := min(wokenPerAnswer, len(s.awaiting))
+	if s.underWay == 0 {
+		n = len(s.awaiting)
+	}
+	for _, c := range s.awaiting[:n] {
+		c.awaitsStore = false
+		c.conn.Resume()
+	}
+	s.awaiting = slices.Delete(s.awaiting, 0, n)
+}
+
+// leaveStore forgets what the client waits for. Its operations go on: they were
+// asked for, and the store may have done them.
+func (s *Server) leaveStore(c *client) {
+	if c.awaitsStore {
+		s.awaiting = slices.DeleteFunc(s.awaiting, func(other *client) bool { return other == c })
+	}
+	if c.pending != nil {
+		s.recorder.Add(stats.Abandoned, c.pending.requests())
+		c.pending.leave()
+	}
+}
