@@ -13,7 +13,7 @@ const (
 	lineBytesLow  = 64
 	lineBytesHigh = 16 << 20
 
-	// connsHigh bounds -max-conns: Linux allows no process more descriptors.
+	// connsHigh bounds -max-clients: Linux allows no process more descriptors.
 	connsHigh = 1 << 30
 
 	// backlogHigh bounds -backlog; the kernel cuts it to somaxconn anyway.

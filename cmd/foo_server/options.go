@@ -19,10 +19,14 @@ type options struct {
 	server  server.Config // Sys and Log are for command to add
 	level   zapcore.Level
 	pidFile string
+
+	data       string // the store's file; empty: in memory
+	dump, load string // a file to export or import, instead of serving
 }
 
-const summary = "answers each Foo request \"REQ <seq> <data>\" with \"ACK <seq> <data>\", " +
-	"and lines that are not Foo with \"NAK 0 <reason>\". QUIT as data ends the connection after its ACK."
+const summary = "does what words say, such as WHO, HELP or \"set KEY VALUE\", " +
+	"answers any other Foo request \"REQ <seq> <data>\" with \"ACK <seq> <data>\", " +
+	"and lines that are not Foo with \"NAK 0 <reason>\"."
 
 // parseOptions reads the command line. Where done is true the command ends with
 // the code: help or version is printed, or what is wrong.
@@ -38,7 +42,14 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o options, code int,
 	flags.Listen(&o.listen, "listen", "Both in one: host:port, [v6]:port, a port of all interfaces, or unix:/path.")
 	flags.Int(&o.server.Socket.Backlog, "backlog", "Let `N` clients wait in the kernel to be accepted.", 1, backlogHigh)
 
+	flags.Group("What it keeps")
+	flags.String(&o.data, "data", "Keep keys in this `FILE`, where each write is before its ACK; without it they are in memory only.")
+	flags.String(&o.dump, "dump", "Write the keys of this `FILE` of a store to stdout, as JSON lines, instead of serving.")
+	flags.String(&o.load, "load", "Set the keys of JSON lines on stdin in this `FILE` of a store, instead of serving.")
+
 	flags.Group("What it answers")
+	flags.Bool(&o.server.Echo, "echo", "Answer a request that begins with no word with its data; -echo=false: with a NAK.")
+	flags.Bool(&o.server.Plain, "plain", "Answer words without REQ and Seq in plain text; -plain=false: with NAK 0.")
 	flags.Share(&o.server.NakRate, "nak-rate", "Answer this `SHARE` of the requests, 0 to 1, with a NAK.")
 	flags.Duration(&o.server.Delay, "delay", "Delay each reply by this `DURATION`.", 0, timeHigh)
 	flags.ZeroIs("default off")
@@ -54,6 +65,8 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o options, code int,
 	flags.Example("foo_server -p 8000", "Listens on port 8000 of all IPv4 interfaces.")
 	flags.Example("foo_server -listen [::1]:8000", "Listens on IPv6, for this machine only.")
 	flags.Example("foo_server -p 8000 -nak-rate 0.1 -delay 20ms", "Refuses a tenth of the requests, and takes its time.")
+	flags.Example("foo_server -p 8000 -data keys", "Keeps what clients set in the file keys.")
+	flags.Example("foo_server -dump keys > lines", "Exports the keys of that file, while no server uses it.")
 	flags.Example("kill -USR1 $(cat foo_server.pid)", "Has a server that was started with -pidfile foo_server.pid "+
 		"print its statistics to stdout, one line of JSON.")
 
@@ -64,6 +77,9 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o options, code int,
 	if o.server.NakRate > 0 {
 		o.server.Random = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
+	if name, why := o.chooseFile(flags); why != "" {
+		return o, flags.Refuse(name, why), true
+	}
 	if name, why := o.chooseAddress(flags, host, port); why != "" {
 		return o, flags.Refuse(name, why), true
 	}
@@ -73,7 +89,7 @@ func parseOptions(args []string, stdout, stderr io.Writer) (o options, code int,
 func (o *options) declareLimits(flags *cli.Flags, maxLine *int64) {
 	flags.Group("Limits")
 	flags.Size(maxLine, "max-line", "Close a client whose line is longer than this `SIZE`, LF counted, after a NAK.", lineBytesLow, lineBytesHigh)
-	flags.Int(&o.server.MaxConns, "max-conns", "Serve `N` clients at once and let the others wait; "+
+	flags.Int(&o.server.MaxConns, "max-clients", "Serve `N` clients at once and let the others wait; "+
 		"0 is the descriptor limit less 32.", 0, connsHigh)
 	flags.ZeroIs("default: from the descriptor limit")
 
@@ -89,6 +105,24 @@ func (o *options) declareLimits(flags *cli.Flags, maxLine *int64) {
 	flags.Group("Other times")
 	flags.Duration(&c.LingerTimeout, "linger", "Discard the late input of a closing connection for this `DURATION` at most, so that its last replies arrive.", timeLow, timeHigh)
 	flags.Duration(&o.server.Drain, "drain", "After SIGTERM, SIGINT or SIGQUIT, give clients this `DURATION` to get their replies.", timeLow, timeHigh)
+}
+
+// chooseFile sees to it that there is one thing to do with one file.
+func (o *options) chooseFile(flags *cli.Flags) (name, why string) {
+	files := map[string]string{"data": o.data, "dump": o.dump, "load": o.load}
+	first := ""
+	for _, name := range []string{"data", "dump", "load"} {
+		switch {
+		case !flags.Given(name):
+		case files[name] == "":
+			return name, "a file is missing"
+		case first != "":
+			return name, "-" + first + " is given as well; it is one or the other"
+		default:
+			first = name
+		}
+	}
+	return "", ""
 }
 
 // chooseAddress makes one address of the three flags that give it.

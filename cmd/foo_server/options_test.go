@@ -36,7 +36,7 @@ func TestWhereItListens(t *testing.T) {
 
 func TestFlagsReachTheServer(t *testing.T) {
 	var out bytes.Buffer
-	o, _, done := parseOptions([]string{"-nak-rate", "0.5", "-delay", "20ms", "-max-line", "1KiB", "-max-conns", "7",
+	o, _, done := parseOptions([]string{"-nak-rate", "0.5", "-delay", "20ms", "-max-line", "1KiB", "-max-clients", "7",
 		"-idle-timeout", "1s", "-line-timeout", "2s", "-write-timeout", "3s", "-drain", "4s", "-linger", "6s", "-backlog", "9", "-accept-proxy", "10.0.0.0/8,unix"}, &out, &out)
 	c := o.server
 	if done || c.Random == nil {

@@ -87,8 +87,8 @@ func TestHelpShowsFlagsAndExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, wanted := range []string{"-p, -port PORT", "-H, -host HOST", "-listen ADDRESS", "-nak-rate SHARE", "-delay DURATION",
-		"-max-line SIZE", "-max-conns N", "-idle-timeout", "-line-timeout", "-write-timeout", "-drain", "-linger", "-backlog",
+	for _, wanted := range []string{"-p, -port PORT", "-H, -host HOST", "-listen ADDRESS", "-data FILE", "-dump FILE", "-load FILE", "-echo", "-plain", "-nak-rate SHARE", "-delay DURATION",
+		"-max-line SIZE", "-max-clients N", "-idle-timeout", "-line-timeout", "-write-timeout", "-drain", "-linger", "-backlog",
 		"-log-level", "-pidfile", "-version", "foo_server -p 8000"} {
 		if !strings.Contains(string(help), wanted) {
 			t.Errorf("help does not show %q", wanted)

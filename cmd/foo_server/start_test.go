@@ -37,11 +37,14 @@ func TestTheLogTellsHowManyClientsAreServed(t *testing.T) {
 	for _, c := range []struct {
 		args   []string
 		served int
-	}{{nil, 32}, {[]string{"-max-conns", "1000"}, 32}, {[]string{"-max-conns", "3"}, 3}} {
+	}{{nil, 32}, {[]string{"-max-clients", "1000"}, 32}, {[]string{"-max-clients", "3"}, 3}} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			cmd := proctest.Command(append([]string{"-listen", "127.0.0.1:0"}, c.args...)...)
 			proctest.LimitDescriptors(cmd, 64)
 			p := proctest.Launch(t, cmd)
+			if _, err := p.Stderr.ReadBytes('\n'); err != nil { // where keys are kept
+				t.Fatal(err)
+			}
 			line, err := p.Stderr.ReadBytes('\n')
 			if err != nil {
 				t.Fatal(err)

@@ -82,7 +82,7 @@ func configure(c *Config, name, value string) (err error) {
 		"delay": &c.Delay, "drain": &c.Drain,
 		"idle-timeout": &c.Conn.IdleTimeout, "line-timeout": &c.Conn.LineTimeout, "write-timeout": &c.Conn.WriteTimeout,
 	}
-	sizes := map[string]*int{"max-conns": &c.MaxConns, "max-line": &c.Conn.MaxLine, "turn-bytes": &c.Conn.TurnBytes}
+	sizes := map[string]*int{"max-clients": &c.MaxConns, "max-line": &c.Conn.MaxLine, "turn-bytes": &c.Conn.TurnBytes}
 	switch {
 	case name == "listeners":
 		return nil // secondListener opens them

@@ -87,7 +87,7 @@ func (s *simulation) drain() {
 // describe is a run in one line.
 func (o *simOptions) describe() string {
 	c := &o.config.Conn
-	return fmt.Sprintf("%d clients, %d listeners, max-conns %d, delay %v, nak-rate %v, drain %t in %v, max-line %d, high mark %d, low mark %d, turn %d bytes or %d lines, read to EAGAIN %t, abandon on reset %t, idle %v, line %v, write %v, linger %v",
+	return fmt.Sprintf("%d clients, %d listeners, max-clients %d, delay %v, nak-rate %v, drain %t in %v, max-line %d, high mark %d, low mark %d, turn %d bytes or %d lines, read to EAGAIN %t, abandon on reset %t, idle %v, line %v, write %v, linger %v",
 		o.clients, o.listeners, o.config.MaxConns, o.config.Delay, o.config.NakRate, o.drains, o.config.Drain, c.MaxLine, c.HighMark, c.LowMark,
 		c.TurnBytes, c.TurnLines, c.ReadToEAGAIN, c.AbandonOnReset, c.IdleTimeout, c.LineTimeout, c.WriteTimeout, c.LingerTimeout)
 }

@@ -48,6 +48,11 @@ type Logging interface {
 	Stdout() io.Writer
 }
 
+// Closing is a Service that has more to close than its loop. Close comes after Run,
+// before the command's files go, and again however the command ends; only the
+// first call does something. It may wait.
+type Closing interface{ Close() error }
+
 // Command is a command line that makes sense.
 type Command struct {
 	Name    string // as errors begin
@@ -92,6 +97,11 @@ func (c Command) serve(log *cli.Log) (err error) {
 	if l, ok := service.(Logging); ok {
 		defer l.Stop()
 	}
+	shut := func() error { return nil }
+	if c, ok := service.(Closing); ok {
+		shut = c.Close
+	}
+	defer func() { err = errors.Join(err, shut()) }()
 	address, err := c.listen(service)
 	if err != nil {
 		return err
@@ -108,6 +118,9 @@ func (c Command) serve(log *cli.Log) (err error) {
 	runtime.GC()
 	err = service.Run()
 	stopWatching()
+	// Before the pid file, by whose absence others tell that they may start. A signal
+	// ends the wait.
+	err = errors.Join(err, shut())
 	// Before all that waits: whoever reads the log or the statistics may be slow.
 	err = errors.Join(err, pidFile.Remove(), kernel.RemoveFiles())
 	cancel()
