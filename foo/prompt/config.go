@@ -45,6 +45,14 @@ const (
 	// it more often.
 	candidatesMax = 50
 
+	// helpWait is how long TAB waits for the server to tell its words: as long as
+	// nobody minds. An answer that comes later is for the next TAB.
+	helpWait = 300 * time.Millisecond
+
+	// serverWordsMax is how many words of a server are offered, and serverWordBytesMax
+	// how long they may be, in bytes: more is no help.
+	serverWordsMax, serverWordBytesMax = 64, 32
+
 	// nameColumnsMax is how much of the server's name the prompt shows, in
 	// columns; there are unix sockets with long paths.
 	nameColumnsMax = 32

@@ -30,6 +30,8 @@ type asked struct {
 	seq    uint64
 	sentAt time.Time
 	late   bool // it is not waited for any more
+
+	forWords bool // nobody typed it: it asks for the server's words
 }
 
 // connection is for one goroutine; a second one of its own receives.
@@ -40,6 +42,10 @@ type connection struct {
 	arrivals    chan arrival
 	closed      chan struct{}
 	once        sync.Once
+
+	words      []string        // of the server; nil until it has told
+	wordsAsked bool            // it was asked
+	wantsWords chan<- []string // who asked last
 }
 
 func newConnection(conn *client.Conn) *connection {
@@ -109,7 +115,9 @@ func (c *connection) takeBack() bool {
 // missing are the numbers of all requests without reply, sorted.
 func (c *connection) missing() (seqs []uint64) {
 	for _, request := range c.outstanding {
-		seqs = append(seqs, request.seq)
+		if !request.forWords {
+			seqs = append(seqs, request.seq)
+		}
 	}
 	slices.Sort(seqs)
 	return seqs
@@ -126,7 +134,7 @@ func (c *connection) giveUp() {
 func (c *connection) waiting() int {
 	count := 0
 	for _, request := range c.outstanding {
-		if !request.late {
+		if !request.late && !request.forWords {
 			count++
 		}
 	}

@@ -48,7 +48,7 @@ type Options struct {
 func Run(ctx context.Context, o Options) (naks int, err error) {
 	p := &prompt{options: o, typed: make(chan typed, 1)}
 	history, lines, historyErr := openHistory(o.History)
-	p.history = history
+	p.history, p.words.server = history, make(asker)
 	defer history.close()
 	p.editor, p.screen.redraw = newEditor(&p.words)
 	defer func() {
@@ -126,10 +126,10 @@ func (p *prompt) interrupted(ctx context.Context) error {
 	// What stands on the screen has no end of line yet.
 	p.screen.asking = false
 	p.screen.print("")
-	if p.connection == nil || len(p.connection.outstanding) == 0 {
+	if p.connection == nil || len(p.connection.missing()) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w; replies missing: %d", context.Cause(ctx), len(p.connection.outstanding))
+	return fmt.Errorf("%w; replies missing: %d", context.Cause(ctx), len(p.connection.missing()))
 }
 
 // ask has a line typed, and shows what comes meanwhile.
@@ -153,6 +153,8 @@ func (p *prompt) ask(ctx context.Context) (typed, error) {
 			return line, nil
 		case a := <-p.arrivals():
 			p.take(a)
+		case answer := <-p.words.server:
+			p.tellWords(ctx, answer)
 		case <-ctx.Done():
 			return typed{}, ctx.Err()
 		}

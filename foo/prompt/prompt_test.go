@@ -86,6 +86,7 @@ func play(t *testing.T, wait time.Duration, handle func(number int, nc net.Conn)
 		options: Options{Dial: dial, Wait: wait}, typed: make(chan typed, 1),
 		editor: s.typist, columns: func() int { return 80 }, history: &history{},
 	}
+	s.words.server = make(asker)
 	s.screen.out = s.paper
 	go func() { s.result <- s.run(ctx) }()
 	return s

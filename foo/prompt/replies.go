@@ -30,6 +30,9 @@ func (p *prompt) take(a arrival) {
 // with a reason why it is none where it is not.
 func (p *prompt) show(a arrival) {
 	reply, err := foo.Parse(a.line)
+	if err == nil && p.connection.takeWords(reply) {
+		return
+	}
 	if reply.Type == foo.NAK {
 		p.naks++
 	}
@@ -69,8 +72,8 @@ func showLatency(latency time.Duration) string {
 // lose says that the connection is gone, and why.
 func (p *prompt) lose(err error) {
 	missing := ""
-	if len(p.connection.outstanding) > 0 {
-		missing = "; no reply to " + ShowSeqs(p.connection.missing())
+	if seqs := p.connection.missing(); len(seqs) > 0 {
+		missing = "; no reply to " + ShowSeqs(seqs)
 	}
 	p.connection.close()
 	p.connection = nil

@@ -12,8 +12,8 @@ const (
 	wordExit = "exit"
 )
 
-// ownWords are what TAB offers at the beginning of a line besides what was
-// typed before. Words that servers understand belong here as well.
+// ownWords are what TAB offers at the beginning of a line besides the words of the
+// server and what was typed before.
 var ownWords = []string{"REQ ", wordHelp, wordQuit, wordExit}
 
 // dataMark at the beginning of a line says that the rest is Data, whatever it
@@ -29,7 +29,8 @@ time it took.
   help          this text
   quit, exit    the end, as ^D and ^C pressed twice
 ^C clears the line. Arrow keys and ^R find earlier lines, TAB completes words
-that were typed before. Several lines at once are sent one after the other,
+that the server knows, which it is asked for once (HELP), or that were typed
+before. Several lines at once are sent one after the other,
 each after the reply to the one before.`
 
 // meaning is what a line is to the prompt.

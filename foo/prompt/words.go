@@ -1,6 +1,7 @@
 // This file owns the words that TAB offers. It must not know the editor. They
-// are what was typed, never what a server sent: a completed word is sent with
-// the next ENTER, and nobody but the user shall decide what that is.
+// are what was typed, and where a request begins the plain words that the server
+// says it understands: a completed word is sent with the next ENTER, and nobody but
+// the user shall decide what that is.
 package prompt
 
 import (
@@ -11,7 +12,10 @@ import (
 
 // words are those that were typed, the latest last and none twice. They are
 // for the goroutine that owns the editor.
-type words struct{ used []string }
+type words struct {
+	used   []string
+	server asker // nil: nobody to ask
+}
 
 // note remembers the words of a line.
 func (w *words) note(line string) {
@@ -40,9 +44,13 @@ func (w *words) complete(line string, pos int) (head string, candidates []string
 		start--
 	}
 	head, part, tail := string(text[:start]), string(text[start:pos]), string(text[pos:])
-	if start == 0 {
+	switch {
+	case start == 0:
 		candidates = appendMatches(candidates, part, ownWords...)
-	} else if part == "" {
+		candidates = w.appendServerWords(candidates, part)
+	case beginsData(head):
+		candidates = w.appendServerWords(candidates, part)
+	case part == "":
 		return head, nil, tail
 	}
 	for _, word := range slices.Backward(w.used) {
@@ -54,6 +62,22 @@ func (w *words) complete(line string, pos int) (head string, candidates []string
 		}
 	}
 	return head, candidates, tail
+}
+
+// beginsData reports whether the Data of a hand-made request begins behind head.
+func beginsData(head string) bool {
+	fields := strings.Fields(head)
+	return len(fields) == 2 && fields[0] == "REQ"
+}
+
+// appendServerWords appends words that the server understands in any case.
+func (w *words) appendServerWords(dst []string, part string) []string {
+	for _, word := range w.server.ask() {
+		if word != part && len(word) >= len(part) && strings.EqualFold(word[:len(part)], part) && !slices.Contains(dst, word) {
+			dst = append(dst, word)
+		}
+	}
+	return dst
 }
 
 // appendMatches appends the words that are longer than part and begin with it.
