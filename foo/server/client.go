@@ -59,7 +59,7 @@ func (c *client) OnOpen(*poller.Conn) {}
 
 // ReadRoom implements poller.Handler.
 func (c *client) ReadRoom(conn *poller.Conn) int {
-	if c.delayed == nil && !c.pending.waits() {
+	if c.waiting() == 0 && !c.full() {
 		return conn.RoomOrWake(conn.Kept())
 	}
 	if room := conn.Room() - c.waiting() - conn.Kept(); room >= readRoomMin && !c.full() {

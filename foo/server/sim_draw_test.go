@@ -25,6 +25,8 @@ type simOptions struct {
 	clients   int
 	listeners int
 	drains    bool
+	store     *simStore // nil: nothing is asked of the store
+	late      string
 }
 
 // drawOptions draws a configuration. The boring one is that of the command.
@@ -63,7 +65,11 @@ func drawOptions(w *sim.World) (o simOptions) {
 	if o.drains = c.Chance(200); o.drains {
 		o.config.Drain = [...]time.Duration{DefaultDrain, DefaultDrain, 100 * time.Millisecond, 0}[c.Next(4)]
 	}
-	w.Rules = sim.Rules{Direct: true, MaxLine: conn.MaxLine, Idle: conn.IdleTimeout, Line: conn.LineTimeout, Write: conn.WriteTimeout,
+	if c.Chance(400) {
+		o.store = drawStore(c)
+		o.config.Store, o.late = o.store, simLateWord
+	}
+	w.Rules = sim.Rules{Direct: true, LateWord: o.late, MaxLine: conn.MaxLine, Idle: conn.IdleTimeout, Line: conn.LineTimeout, Write: conn.WriteTimeout,
 		Linger: conn.LingerTimeout, Drain: o.config.Drain, NAKs: o.config.NakRate > 0, Delay: o.config.Delay, TurnBytes: conn.TurnBytes}
 	return o
 }
@@ -87,7 +93,11 @@ func (s *simulation) drain() {
 // describe is a run in one line.
 func (o *simOptions) describe() string {
 	c := &o.config.Conn
-	return fmt.Sprintf("%d clients, %d listeners, max-clients %d, delay %v, nak-rate %v, drain %t in %v, max-line %d, high mark %d, low mark %d, turn %d bytes or %d lines, read to EAGAIN %t, abandon on reset %t, idle %v, line %v, write %v, linger %v",
-		o.clients, o.listeners, o.config.MaxConns, o.config.Delay, o.config.NakRate, o.drains, o.config.Drain, c.MaxLine, c.HighMark, c.LowMark,
+	store := "no store"
+	if s := o.store; s != nil {
+		store = fmt.Sprintf("a store of %d operations, late by %v", s.most, s.latest)
+	}
+	return fmt.Sprintf("%s, %d clients, %d listeners, max-clients %d, delay %v, nak-rate %v, drain %t in %v, max-line %d, high mark %d, low mark %d, turn %d bytes or %d lines, read to EAGAIN %t, abandon on reset %t, idle %v, line %v, write %v, linger %v",
+		store, o.clients, o.listeners, o.config.MaxConns, o.config.Delay, o.config.NakRate, o.drains, o.config.Drain, c.MaxLine, c.HighMark, c.LowMark,
 		c.TurnBytes, c.TurnLines, c.ReadToEAGAIN, c.AbandonOnReset, c.IdleTimeout, c.LineTimeout, c.WriteTimeout, c.LingerTimeout)
 }

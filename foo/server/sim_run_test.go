@@ -86,11 +86,14 @@ func (s *simulation) open() {
 	}
 	w.Chaos.Rates = rates
 	s.server = server
+	if s.store != nil {
+		s.store.loop = server.loop
+	}
 	server.loop.OnTurn(s.endTurn)
 	for i := range s.clients {
 		w.AddClient(addrs[i%len(addrs)])
 	}
-	s.Course = w.Begin(server.loop, simCalmMax+time.Duration(s.clients)*simLinesMax*s.config.Delay)
+	s.Course = w.Begin(server.loop, simCalmMax+time.Duration(s.clients)*simLinesMax*(s.config.Delay+simStoreLateMax))
 	s.operate()
 }
 

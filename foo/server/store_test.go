@@ -227,6 +227,18 @@ func TestOneClientCannotAskForEverything(t *testing.T) {
 	}
 }
 
+// TestALittleRoomIsEnoughBehindTheStore has a client with less room than a read is
+// worth come to rest, and be answered.
+func TestALittleRoomIsEnoughBehindTheStore(t *testing.T) {
+	s, store := stepLate(t, 0, func(c *Config) { c.Conn.HighMark, c.Conn.LowMark = 100, 50 })
+	c := s.call()
+	c.say("REQ 1 set k v\nREQ 2 a\n")
+	c.say("REQ 3 " + strings.Repeat("b", 200) + "\n")
+	c.hear("")
+	s.completes(store, 1)
+	c.hear("ACK 1 ok\nACK 2 a\nACK 3 " + strings.Repeat("b", 200) + "\n")
+}
+
 // TestRepliesBehindTheStoreAreBounded says much behind an operation under way.
 func TestRepliesBehindTheStoreAreBounded(t *testing.T) {
 	for name, piece := range map[string]int{"many bytes": 1000, "many turns": 1} {

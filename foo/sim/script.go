@@ -95,7 +95,7 @@ func (w *World) write(client, n int) *script {
 			return s.finish(w)
 		default:
 			seq = w.nextSeq(seq)
-			s.addRequest(w, seq, who, i)
+			s.addRequest(w, seq, w.lateWord()+who, i)
 		}
 	}
 	if w.does(Fragment) {
@@ -104,6 +104,14 @@ func (w *World) write(client, n int) *script {
 		s.stream = append(s.stream, rest[w.Choices.Next(len(rest))]...)
 	}
 	return s.finish(w)
+}
+
+// lateWord is what is put in front of data, mostly nothing.
+func (w *World) lateWord() string {
+	if w.Rules.LateWord == "" || !w.Choices.Chance(300) {
+		return ""
+	}
+	return w.Rules.LateWord + " "
 }
 
 // nextSeq counts on, or does not.

@@ -64,6 +64,9 @@ type Rules struct {
 	// client a drain reads at least.
 	Delay     time.Duration
 	TurnBytes int
+	// With Direct: a word that may stand in front of data, which has it answered as
+	// ever, but perhaps later.
+	LateWord string
 }
 
 // Violation is what must never be.
