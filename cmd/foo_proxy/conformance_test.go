@@ -21,7 +21,7 @@ import (
 )
 
 // startFooServer runs foo_server's inside in this process until the test ends.
-func startFooServer(t *testing.T) (addr string) {
+func startFooServer(t *testing.T, change ...func(*server.Config)) (addr string) {
 	t.Helper()
 	kernel, err := poller.NewKernel()
 	if err != nil {
@@ -29,6 +29,9 @@ func startFooServer(t *testing.T) (addr string) {
 	}
 	config := server.DefaultConfig()
 	config.Sys, config.Log = kernel, zap.NewNop()
+	for _, f := range change {
+		f(&config)
+	}
 	s, err := server.New(config)
 	if err != nil {
 		t.Fatal(err)

@@ -97,7 +97,11 @@ func (c *client) checkState(now int64, putOff bool) error {
 func (c *client) checkCaps() error {
 	config := &c.server.config.Conn
 	out := int(c.conn.Appended()-c.conn.Written()) + c.waiting()
-	if most := max(config.HighMark, config.MaxLine+replyBytesMax) + replyBytesMax; c.pending == nil && out > most {
+	most := max(config.HighMark, config.MaxLine+replyBytesMax) + replyBytesMax
+	if c.pending != nil {
+		most += pendingReadsMax * answerBytesMax
+	}
+	if out > most {
 		return fmt.Errorf("%d bytes of replies wait, %d are the limit", out, most)
 	}
 	if most := max(config.HighMark, readRoomMin) + config.MaxLine; c.conn.Kept() > most {

@@ -53,14 +53,11 @@ func (s *Server) answer(c *client, line []byte) verdict {
 	if err != nil || message.Type != foo.REQ {
 		return s.answerPlain(c, line, err)
 	}
-	if became := s.answerRequest(c, message); became != lineTaken {
-		if became == lineLast {
-			s.recorder.Add(stats.MsgReq, 1)
-		}
-		return became
+	became := s.answerRequest(c, message)
+	if became != lineLater {
+		s.recorder.Add(stats.MsgReq, 1)
 	}
-	s.recorder.Add(stats.MsgReq, 1)
-	return lineTaken
+	return became
 }
 
 func (s *Server) answerRequest(c *client, message foo.Message) verdict {
