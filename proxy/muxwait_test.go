@@ -64,7 +64,7 @@ func TestNoCreditIsKeptForThoseWhoseLinesAreGone(t *testing.T) {
 // TestWhoHasRequestsQueuedDoesNotPass those who wait: after each that goes, his place
 // is at the end.
 func TestWhoHasRequestsQueuedDoesNotPass(t *testing.T) {
-	c, link := newScarce(t, 1, func(config *Config) { config.NoServerWait = 10 * time.Second })
+	c, _ := newScarce(t, 1, func(config *Config) { config.NoServerWait = 10 * time.Second })
 	a, b := c.dial(), c.dial()
 	c.proxy.drainUpstream(c.proxy.upstreams[0])
 	c.settle()
@@ -72,7 +72,8 @@ func TestWhoHasRequestsQueuedDoesNotPass(t *testing.T) {
 	c.proxy.enableUpstream(c.proxy.upstreams[0])
 	c.settle()
 	c.pass(shortageRetry)
-	if link = c.servers[0].Accept(); link == nil {
+	link := c.servers[0].Accept()
+	if link == nil {
 		t.Fatal("the server was not dialled again")
 	}
 	c.settle()
