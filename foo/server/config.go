@@ -49,11 +49,6 @@ const (
 	// before the client takes any: 1 MiB.
 	pendingReadsMax = 32
 
-	// wokenPerAnswer is how many clients that the store had no room for try again when
-	// it has answered somebody: one for the room, and one more, since an operation may
-	// be smaller than the one before, or a client have left.
-	wokenPerAnswer = 2
-
 	// readRoomMin is the least room, in bytes, for which a client is read whose
 	// replies wait for their time: less would mean thousands of tiny reads.
 	readRoomMin = 2 << 10

@@ -3,9 +3,12 @@
 //
 //	ask ─► store.Do ──┬─ answered at once ─────────────────► the batch in the making
 //	                  ├─ under way ─► pending ─► complete ─► the client, in order
-//	                  └─ busy ─► the line stays where it is ─► the next completion
+//	                  └─ busy ─► the line stays where it is ─► its turn
 //
-// The loop waits for nothing here.
+// The loop waits for nothing here. Room in the store goes to whoever has waited
+// longest, one operation each: a completion gives the first one a turn, and each turn
+// that found room gives one to the next. So a client that has thousands of lines to come
+// does not keep out one with a single line.
 
 package server
 
@@ -25,6 +28,10 @@ func (s *Server) ask(c *client, q *question, op kv.Op) verdict {
 	if !p.takes(op.Kind) {
 		return lineLater
 	}
+	if len(s.awaiting) > 0 && !c.hasTurn {
+		s.awaitStore(c, len(s.awaiting))
+		return lineLater
+	}
 	a := &asked{server: s, pending: p, kind: op.Kind, arrived: s.made.arrived,
 		question: question{word: q.word, seq: q.seq, plain: q.plain}}
 	s.asking = a
@@ -34,15 +41,15 @@ func (s *Server) ask(c *client, q *question, op kv.Op) verdict {
 	case err != nil && s.underWay == 0: // there is nothing to wait for
 		return s.refuse(q, err.Error())
 	case err != nil:
-		s.awaitStore(c)
+		s.keepTurn(c)
 		return lineLater
-	case a.answered:
-		return lineTaken
+	case !a.answered:
+		c.sendReplies() // they come before this answer
+		s.beginReplies()
+		p.push(a)
+		s.underWay++
 	}
-	c.sendReplies() // they come before this answer
-	s.beginReplies()
-	p.push(a)
-	s.underWay++
+	s.passTurn(c)
 	return lineTaken
 }
 
@@ -58,7 +65,7 @@ func (a *asked) complete(r kv.Result) {
 	if c := a.pending.client; c != nil {
 		c.takeAnswer(a, r)
 	}
-	s.wakeForStore()
+	s.giveTurns(1)
 }
 
 // takeAnswer sends what the store has answered, and the replies behind it.
@@ -81,23 +88,41 @@ func (c *client) takeAnswer(a *asked, r kv.Result) {
 	c.goOn()
 }
 
-// awaitStore has the client's line tried again when the store has more room.
-func (s *Server) awaitStore(c *client) {
+// awaitStore has the client's line tried again when its turn has come: it is put into
+// that place of those who wait, unless it waits already.
+func (s *Server) awaitStore(c *client, place int) {
 	if !c.awaitsStore {
 		c.awaitsStore = true
-		s.awaiting = append(s.awaiting, c)
+		s.awaiting = slices.Insert(s.awaiting, place, c)
 	}
 }
 
-// wakeForStore lets those try again who have waited longest: a few, for whom there
-// may be room, and all when nothing is under way any more.
-func (s *Server) wakeForStore() {
-	n := min(wokenPerAnswer, len(s.awaiting))
-	if s.underWay == 0 {
+// keepTurn is for who found no room: whose turn it was is the next again.
+func (s *Server) keepTurn(c *client) {
+	place := len(s.awaiting)
+	if c.hasTurn {
+		place = 0
+	}
+	c.hasTurn = false
+	s.awaitStore(c, place)
+}
+
+// passTurn is for who found room: there may be more.
+func (s *Server) passTurn(c *client) {
+	if c.hasTurn {
+		c.hasTurn = false
+		s.giveTurns(1)
+	}
+}
+
+// giveTurns lets those try again who have waited longest: n of them, and all when
+// nothing is under way any more, since nothing else would wake them.
+func (s *Server) giveTurns(n int) {
+	if n = min(n, len(s.awaiting)); s.underWay == 0 {
 		n = len(s.awaiting)
 	}
 	for _, c := range s.awaiting[:n] {
-		c.awaitsStore = false
+		c.awaitsStore, c.hasTurn = false, true
 		c.conn.Resume()
 	}
 	s.awaiting = slices.Delete(s.awaiting, 0, n)
