@@ -40,6 +40,13 @@ type Handler interface {
 	OnClose(c *Conn, why Cause)
 }
 
+// Owing is a Handler that may make its peer wait for something, without output or
+// input that shows it. A peer that waits for us is not idle.
+type Owing interface {
+	// Owes is asked when the peer has been silent for too long.
+	Owes() bool
+}
+
 // A connection's life:
 //
 //	from \ event   established   Close      fatal error, Abort   descriptor closed

@@ -203,7 +203,11 @@ func (c *Conn) Expire(now int64) {
 	case c.isSilent() && over(c.in.began(), int64(c.config.LineTimeout)):
 		c.expel(CauseLineTimeout)
 	case c.isIdle() && over(c.moved, int64(c.config.IdleTimeout)):
-		c.expel(CauseIdleTimeout)
+		if c.isOwed() {
+			c.moved = now
+		} else {
+			c.expel(CauseIdleTimeout)
+		}
 	}
 	if c.timer != nil && !c.timer.Armed() {
 		c.returnTimer()
@@ -220,7 +224,8 @@ func (c *Conn) Expire(now int64) {
 //	connect      anything was told (isTold)
 //	line         we do not read, or there is more to read, or whole lines that were
 //	             read have not gone on (isSilent)
-//	idle         the same, or output is about to go out (isIdle)
+//	idle         the same, or output is about to go out (isIdle), or the handler
+//	             owes the peer something (isOwed)
 //	write        there is room for output (canFlush)
 
 // isTold reports whether the kernel has said something of a dial that was not
@@ -235,6 +240,13 @@ func (c *Conn) isSilent() bool {
 
 // isIdle reports whether no byte can move in either direction but by the peer.
 func (c *Conn) isIdle() bool { return c.isSilent() && !c.isDirty && !c.canFlush() }
+
+// isOwed reports whether the peer waits for the handler. It is asked so late because
+// nearly nobody waits that long.
+func (c *Conn) isOwed() bool {
+	h, ok := c.handler.(Owing)
+	return ok && h.Owes()
+}
 
 // judgeAgain arms the timer for what may begin to be due now.
 func (c *Conn) judgeAgain() {

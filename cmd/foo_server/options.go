@@ -95,7 +95,7 @@ func (o *options) declareLimits(flags *cli.Flags, maxLine *int64) {
 
 	c := &o.server.Conn
 	flags.Group("Timeouts (0 is off)")
-	flags.Duration(&c.IdleTimeout, "idle-timeout", "Close a client that neither sends nor takes a byte for this `DURATION`.", 0, timeHigh)
+	flags.Duration(&c.IdleTimeout, "idle-timeout", "Close a client that neither sends nor takes a byte for this `DURATION`, and waits for no reply.", 0, timeHigh)
 	flags.ZeroIs("default off")
 	flags.Duration(&c.LineTimeout, "line-timeout", "Close a client that does not end a line for this `DURATION`, counted from the line's first byte.", 0, timeHigh)
 	flags.ZeroIs("default off")

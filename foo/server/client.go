@@ -244,6 +244,10 @@ func (c *client) goOn() {
 // not have.
 func (c *client) awaitsReplies() bool { return c.delayed != nil || c.pending.waits() }
 
+// Owes implements poller.Owing: a client is not idle while the store or the delay has
+// its replies.
+func (c *client) Owes() bool { return c.awaitsReplies() }
+
 func (c *client) dropDelayed() {
 	c.server.loop.Disarm(&c.timer)
 	c.server.returnLine(c.delayed)

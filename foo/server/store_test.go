@@ -357,3 +357,26 @@ func TestAClientThatTakesNothingDoesNotHoldUpTheStore(t *testing.T) {
 		t.Errorf("%d answers of %d", heard, asked)
 	}
 }
+
+// TestWhoWaitsForTheStoreIsNotIdle, and is judged again from when the reply came.
+func TestWhoWaitsForTheStoreIsNotIdle(t *testing.T) {
+	for _, quit := range []string{"", "REQ 3 quit\n"} {
+		s, store := stepLate(t, 0, func(c *Config) { c.Conn.IdleTimeout = time.Second })
+		c := s.call()
+		c.say("REQ 1 set k v\nREQ 2 a\n" + quit)
+		s.after(2500 * time.Millisecond)
+		s.completes(store, 1)
+		const wanted = "ACK 1 ok\nACK 2 a\n"
+		if quit != "" {
+			c.hearEnd(wanted + "ACK 3\n")
+			continue
+		}
+		c.hear(wanted)
+		s.after(900 * time.Millisecond)
+		if len(s.clients.all) != 1 {
+			t.Fatal("the client was closed too early")
+		}
+		s.after(100 * time.Millisecond)
+		s.expectNobody()
+	}
+}
