@@ -48,6 +48,11 @@ const (
 	// pendingReadsMax is how many of these may have long answers, which all may come
 	// before the client takes any: 1 MiB.
 	pendingReadsMax = 32
+	// answersHeldMax is how many bytes all connections may hold while a client is
+	// given that many: half of what those of a proxy may. Above it one long answer at a
+	// time has to do, so that thousands of clients who take nothing cost a window
+	// and an answer each, and not 1 MiB.
+	answersHeldMax = 64 << 20
 
 	// readRoomMin is the least room, in bytes, for which a client is read whose
 	// replies wait for their time: less would mean thousands of tiny reads.

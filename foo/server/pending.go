@@ -58,9 +58,10 @@ func (p *pending) size() int {
 // full reports whether no entry more may be added.
 func (p *pending) full() bool { return p != nil && len(p.entries)-p.first >= pendingMax }
 
-// takes reports whether an operation more may be asked for.
-func (p *pending) takes(kind kv.Kind) bool {
-	return !p.full() && (!isLong(kind) || p.reads < pendingReadsMax)
+// takes reports whether an operation more may be asked for, where so many may have
+// long answers.
+func (p *pending) takes(kind kv.Kind, reads int) bool {
+	return !p.full() && (!isLong(kind) || p.reads < reads)
 }
 
 func isLong(kind kv.Kind) bool { return kind == kv.Get || kind == kv.Show }

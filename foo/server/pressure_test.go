@@ -230,3 +230,39 @@ func TestTimeoutsCloseWhomTheyAreMeantFor(t *testing.T) {
 		})
 	}
 }
+
+// TestLongAnswersOfAllClientsAreBounded has many ask for much and take nothing, and
+// then all of it.
+func TestLongAnswersOfAllClientsAreBounded(t *testing.T) {
+	const clients, each = 80, pendingReadsMax + 2
+	s, store := stepLate(t, 0, nil)
+	first := s.call()
+	first.say("REQ 1 set k " + valueLongest + "\n")
+	s.completes(store, 1)
+	first.hear("ACK 1 ok\n")
+	all := make([]*caller, clients)
+	for i := range all {
+		all[i] = s.call()
+		all[i].SetWindow(1000)
+		all[i].say(strings.Repeat("REQ 1 get k\n", each))
+		for len(store.waiting) > 0 {
+			s.completes(store, len(store.waiting))
+		}
+	}
+	// The buffers' size classes are powers of two.
+	if most := answersHeldMax + clients*2*(s.config.Conn.HighMark+answerBytesMax); s.loop.Held() > most {
+		t.Errorf("%d bytes are held, %d are the limit", s.loop.Held(), most)
+	}
+	for i, c := range all {
+		c.SetWindow(1 << 20)
+		heard := 0
+		for range 4 * each {
+			heard += strings.Count(string(c.Receive()), "\n")
+			s.settle()
+			s.completes(store, len(store.waiting))
+		}
+		if heard += strings.Count(string(c.Receive()), "\n"); heard != each {
+			t.Fatalf("client %d has %d answers of %d", i, heard, each)
+		}
+	}
+}

@@ -25,7 +25,7 @@ func (s *Server) ask(c *client, q *question, op kv.Op) verdict {
 		c.pending = &pending{client: c}
 	}
 	p := c.pending
-	if !p.takes(op.Kind) {
+	if !p.takes(op.Kind, s.readsEach()) {
 		return lineLater
 	}
 	if len(s.awaiting) > 0 && !c.hasTurn {
@@ -51,6 +51,14 @@ func (s *Server) ask(c *client, q *question, op kv.Op) verdict {
 	}
 	s.passTurn(c)
 	return lineTaken
+}
+
+// readsEach is how many long answers each client may have to come.
+func (s *Server) readsEach() int {
+	if s.loop.Held() > answersHeldMax {
+		return 1
+	}
+	return pendingReadsMax
 }
 
 // complete is called by the store, once, on the loop's thread.
