@@ -52,6 +52,7 @@ type client struct {
 	older, newer *client // in the order of their coming
 	state        clientState
 	awaitsStore  bool // stands in the server's awaiting
+	spared       bool // the NAK rate has not picked the line that has to wait
 	hasTurn      bool // may ask the store before those who stand there
 }
 

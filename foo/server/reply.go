@@ -68,16 +68,27 @@ func (s *Server) answerRequest(c *client, message foo.Message) verdict {
 	}
 	w, arguments := findWord(message.Data)
 	switch {
-	case s.config.NakRate > 0 && (w == nil || w.name != wordQuit) && s.config.Random.Float64() < s.config.NakRate:
+	case s.config.NakRate > 0 && s.picks(c, w):
 		s.nak(message.Seq, reasonNakRate)
 	case w != nil:
-		return s.obey(c, &question{word: w, arguments: arguments, seq: message.Seq})
+		became := s.obey(c, &question{word: w, arguments: arguments, seq: message.Seq})
+		c.spared = became == lineLater
+		return became
 	case !s.config.Echo:
 		s.nak(message.Seq, unknownWord(message.Data))
 	default:
 		s.ack(message.Seq, message.Data)
 	}
 	return lineTaken
+}
+
+// picks draws whether a request is one of those that get a NAK for no reason: once,
+// however often its line is tried again.
+func (s *Server) picks(c *client, w *word) bool {
+	if c.spared || w != nil && w.name == wordQuit {
+		return false
+	}
+	return s.config.Random.Float64() < s.config.NakRate
 }
 
 // answerPlain answers what is no request. The error says why it is none.

@@ -4,6 +4,7 @@ package server
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -378,5 +379,21 @@ func TestWhoWaitsForTheStoreIsNotIdle(t *testing.T) {
 		}
 		s.after(100 * time.Millisecond)
 		s.expectNobody()
+	}
+}
+
+// TestALineThatIsTriedAgainIsDrawnOnce, or the share of NAKs would grow with the load.
+func TestALineThatIsTriedAgainIsDrawnOnce(t *testing.T) {
+	const all, rate = 2000, 0.2
+	s, store := stepLate(t, 0, func(c *Config) { c.NakRate, c.Random = rate, rand.New(rand.NewPCG(1, 2)) })
+	c := s.call()
+	c.say(strings.Repeat("REQ 1 get k\n", all))
+	naks := 0
+	for len(store.waiting) > 0 {
+		s.completes(store, 1)
+		naks += strings.Count(string(c.Receive()), "nak-rate")
+	}
+	if naks < all*rate*8/10 || naks > all*rate*12/10 {
+		t.Errorf("%d NAKs of %d requests, %v of them are wanted", naks, all, rate)
 	}
 }
