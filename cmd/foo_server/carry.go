@@ -22,7 +22,7 @@ func (o options) carry(stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	if err != nil {
 		err = fmt.Errorf("foo_server: %w", err)
 		if o.load != "" {
-			err = fmt.Errorf("%w; lines in the file: %d", err, n)
+			err = fmt.Errorf("%w; lines that were set: %d", err, n)
 		}
 		// Where stderr cannot be written nobody is left to tell but the exit code.
 		_, _ = fmt.Fprintln(stderr, err)

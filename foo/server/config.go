@@ -29,8 +29,8 @@ const (
 
 	// replyBytesMax is how many bytes a reply may be longer than the line it
 	// answers. "NAK ", 19 digits, a blank, the longest reason (22 bytes) and LF
-	// are 47, and an echo is never longer than its line. What a word answers may be
-	// longer: up to answerBytesMax, once beyond what fits.
+	// are 47, and an echo is never longer than its line. What a word answers, or is told
+	// who said none, may be longer: up to answerBytesMax, once beyond what fits.
 	replyBytesMax = 48
 
 	// answerBytesMax is the longest answer of a word, in bytes: the longest value, or
