@@ -28,6 +28,11 @@ const (
 	// 2 KiB of it, all of its characters escaped.
 	showTextBytesMax = ShowBytesMax - KeyBytesMax - showFrameBytes
 
+	// showLookBytesMax is how many bytes of keys and values Show looks at for one answer:
+	// twice as much as fits. Values that have no room leave nothing in the answer but
+	// their keys, and there may be thousands.
+	showLookBytesMax = 64 << 10
+
 	// opsMax is how many operations are under way at once: half the places of a
 	// loop's mailbox, which has other work to do as well.
 	opsMax = 2048

@@ -13,7 +13,7 @@ func show(e entries, op *Op) Result {
 	if bytes.Compare(op.After, from) > 0 {
 		from = op.After
 	}
-	text, count, more := []byte{'{'}, 0, false
+	text, count, looked, more := []byte{'{'}, 0, 0, false
 	var last, member []byte
 	err := e.ascend(from, func(key, value []byte) bool {
 		if !bytes.HasPrefix(key, op.Key) {
@@ -23,7 +23,8 @@ func show(e entries, op *Op) Result {
 			return true
 		}
 		member = appendMember(member[:0], key, value)
-		if len(text)+len(", ")+len(member)+len("}") > showTextBytesMax {
+		looked += len(key) + len(value)
+		if len(text)+len(", ")+len(member)+len("}") > showTextBytesMax || count > 0 && looked > showLookBytesMax {
 			more = true
 			return false
 		}
@@ -49,13 +50,35 @@ func appendMember(dst, key, value []byte) []byte {
 	begin := len(dst)
 	dst = appendString(dst, key)
 	dst = append(dst, ": "...)
-	middle := len(dst)
-	dst = appendString(dst, value)
-	if len(dst)-begin+len("{, }") > showTextBytesMax {
-		dst = append(dst[:middle], "null"...)
+	room := showTextBytesMax - len("{, }") - (len(dst) - begin)
+	if stringBytes(value, room) > room {
+		return append(dst, "null"...)
 	}
-	return dst
+	return appendString(dst, value)
 }
+
+// stringBytes is how long text is as a JSON string, counted no further than beyond
+// most: what is too long is not spelled out to learn that.
+func stringBytes(text []byte, most int) int {
+	n := len(text) + len(`""`)
+	for i, b := range text {
+		if n > most {
+			break
+		}
+		switch {
+		case b == '"', b == '\\', b == '\b', b == '\f', b == '\n', b == '\r', b == '\t':
+			n++
+		case b < ' ':
+			n += len(`\u0000`) - 1
+		case b == 0xE2 && (bytes.HasPrefix(text[i:], lineSeparator) || bytes.HasPrefix(text[i:], paragraphSeparator)):
+			n += len(`\u2028`) - len(lineSeparator)
+		}
+	}
+	return n
+}
+
+// The two characters outside ASCII that the library spells out.
+var lineSeparator, paragraphSeparator = []byte("\u2028"), []byte("\u2029")
 
 // appendString appends text as a JSON string. Unlike what browsers need, <, > and &
 // stay as they are. Most text is plain, and costs a tenth of what the library takes:
