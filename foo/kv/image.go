@@ -16,6 +16,7 @@ var (
 	errShort = errors.New("it is too short")
 	errOrder = errors.New("keys are not in their order")
 	errDeep  = errors.New("pages lie too deep")
+	errFirst = errors.New("a page does not begin with the key that leads to it")
 )
 
 // image is a file that is read page by page.
@@ -202,7 +203,14 @@ func (im *image) walkPage(all, low, high []byte, depth int, visit func(element) 
 	}
 	for i := range p.count {
 		e, err := p.element(i)
-		// A branch may have its child's first key, so low itself is in order.
+		// The library finds the place of a page that has changed by its first key, and
+		// would otherwise leave the old page beside it.
+		if err == nil && i == 0 && low != nil && !bytes.Equal(e.key, low) {
+			if err := im.damaged(errFirst); err != nil {
+				return err
+			}
+		}
+		// A branch has its child's first key, so low itself is in order.
 		if err == nil && (len(e.key) == 0 || bytes.Compare(e.key, low) < 0 || i > 0 && bytes.Equal(e.key, low) ||
 			high != nil && bytes.Compare(e.key, high) >= 0) {
 			err = errOrder
