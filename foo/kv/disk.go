@@ -120,9 +120,29 @@ func lock(file *os.File, how int) error {
 	return nil
 }
 
-// checkLocked reads the whole file. What a process that was killed had written but
-// not synced counts as well, so it is synced before anybody sees it.
+// settle makes what is read afterwards what the disk has. What a process that was
+// killed had written but not synced counts as well, so it is synced before anybody
+// sees it. What a sync has failed to write stays in the kernel's memory as if it were
+// on the disk, and the next sync finds nothing to do: so that memory is given up.
+func settle(file *os.File) error {
+	syncErr := file.Sync()
+	err := unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_DONTNEED)
+	switch {
+	case syncErr != nil: // what follows from it is no news
+		return syncErr
+	case err != nil:
+		return fmt.Errorf("fadvise %s: %w", file.Name(), err)
+	}
+	return nil
+}
+
+// checkLocked reads the whole file.
 func checkLocked(file *os.File, s seams) (l label, err error) {
+	if !s.noSync {
+		if err = settle(file); err != nil {
+			return l, err
+		}
+	}
 	info, err := file.Stat()
 	if err != nil {
 		return l, err
@@ -130,10 +150,7 @@ func checkLocked(file *os.File, s seams) (l label, err error) {
 	if l, err = checkFile(file, info.Size()); err != nil {
 		return l, &DamagedError{Path: file.Name(), What: err}
 	}
-	if s.noSync {
-		return l, nil
-	}
-	return l, file.Sync()
+	return l, nil
 }
 
 // mapFile gives a file that was checked to the library, which closes it.

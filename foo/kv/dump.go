@@ -30,6 +30,7 @@ func Dump(path string, to io.Writer) (n int, err error) {
 	if err = lock(file, unix.LOCK_SH); err != nil {
 		return 0, err
 	}
+	settleErr := settle(file)
 	info, err := file.Stat()
 	if err != nil {
 		return 0, err
@@ -38,6 +39,9 @@ func Dump(path string, to io.Writer) (n int, err error) {
 	n, damage, err := dump(file, info.Size(), out)
 	if err = errors.Join(err, out.Flush()); err != nil {
 		return n, err
+	}
+	if settleErr != nil { // what is wrong besides may come from that
+		damage = settleErr
 	}
 	if damage != nil {
 		return n, fmt.Errorf("%s is damaged (%w): %d entries could be read", path, damage, n)
