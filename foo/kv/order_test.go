@@ -66,6 +66,14 @@ func (h *heard) want(lines ...string) {
 	h.said = nil
 }
 
+// taken waits until the worker has taken what was put in: a read of somebody without
+// writes under way is answered when its turn comes.
+func (h *heard) taken() {
+	h.t.Helper()
+	h.put(new(Caller), "get -")
+	h.want("get -: (no such key)")
+}
+
 // TestNobodySeesWhatIsNotDurable holds a commit at its very end: all is written, and
 // only the last sync has not come back.
 func TestNobodySeesWhatIsNotDurable(t *testing.T) {
@@ -131,6 +139,89 @@ func TestWhatChangesNothingCommitsNothing(t *testing.T) {
 	if g.commits > 0 {
 		t.Errorf("%d commits", g.commits)
 	}
+}
+
+// crowded has no room for a transaction in which there is a key "large".
+func crowded(tx *bolt.Tx) error {
+	if tx.Bucket(bucketEntries).Get([]byte("large")) == nil {
+		return tx.Commit()
+	}
+	return errors.Join(tx.Rollback(), noSpace("write")())
+}
+
+// TestWhatFindsNoRoomKeepsNobodyElseOut where it shares a batch with deletes, which make
+// room. Afterwards what waits is one batch again.
+func TestWhatFindsNoRoomKeepsNobodyElseOut(t *testing.T) {
+	g := newGate()
+	g.commit = crowded
+	h := &heard{t: t, r: openRig(t, tempFile(t), g.seam)}
+	var a, b Caller
+	h.put(&a, "set k 1")
+	<-g.entered
+	go func() {
+		for range g.entered {
+			g.verdict <- good
+		}
+	}()
+	for _, line := range []string{"set large 1", "get large", "get k", "set l 1", "get l"} {
+		h.put(&a, line)
+	}
+	for _, line := range []string{"delete k", "set m 1", "incr m", "get m"} {
+		h.put(&b, line)
+	}
+	h.taken()
+	g.verdict <- good
+	h.want("set k 1: ", "set large 1: "+full, "get large: (no such key)", "get k: 1", "set l 1: ", "get l: 1",
+		"delete k: ", "set m 1: ", "incr m: 2", "get m: 2")
+	commits := g.commits
+	first := make(chan struct{})
+	g.commit = func(tx *bolt.Tx) error { <-first; return tx.Commit() }
+	h.put(&a, "set first 1")
+	var want []string
+	for i := range 20 {
+		line := fmt.Sprintf("set k%d 1", i)
+		h.put(&b, line)
+		want = append(want, line+": ")
+	}
+	close(first)
+	h.want(append([]string{"set first 1: "}, want...)...)
+	if n := g.commits - commits; n > 2 {
+		t.Errorf("afterwards %d operations take %d commits", 1+len(want), n)
+	}
+	h.r.shut(t)
+	close(g.entered)
+}
+
+// TestABatchCountsWhatIsWritten and not what will be read.
+func TestABatchCountsWhatIsWritten(t *testing.T) {
+	g := newGate()
+	h := &heard{t: t, r: openRig(t, tempFile(t), func(s *seams) { g.seam(s); s.noSync = true })}
+	callers := make([]Caller, batchOpsMax/16)
+	var first Caller
+	h.put(&first, "set first 1")
+	<-g.entered
+	want := []string{"set first 1: "}
+	for range 8 {
+		for i := range callers {
+			for _, line := range []string{"set k v", "get k"} {
+				h.put(&callers[i], line)
+			}
+			want = append(want, "set k v: ", "get k: v")
+		}
+	}
+	h.taken()
+	go func() {
+		for range g.entered {
+			g.verdict <- good
+		}
+	}()
+	g.verdict <- good
+	h.want(want...)
+	if g.commits != 2 {
+		t.Errorf("%d operations took %d commits behind the first", len(want)-1, g.commits-1)
+	}
+	h.r.shut(t)
+	close(g.entered)
 }
 
 const full, readOnly = "(no space left in the store)", "(store is read-only until restart)"

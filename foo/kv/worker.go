@@ -9,6 +9,7 @@
 //	R behind a W that waits         in one batch with it: sees what the batch did before
 //	R behind a W in the batch       answered when the commit has ended
 //	W or R, commit failed           W is told why; R is answered from the durable state
+//	W or R, many found no room      each is tried once more, by itself
 //
 // Whatever waits is in the order of its coming, so the first is always a write.
 
@@ -32,6 +33,7 @@ type worker struct {
 	batch   []*operation // what the committer has; empty while it rests
 	scans   uint64
 	full    bool // the last commit found no room
+	alone   int  // so many of waiting are done each by itself, since together they found none
 	// readOnly is for good: what the disk holds is not certain any more.
 	readOnly bool
 	// unreadable is whether that was told.
@@ -139,10 +141,19 @@ func (w *worker) beginBatch() {
 	if len(w.batch) > 0 || len(w.waiting) == 0 {
 		return
 	}
+	most := batchOpsMax
+	if w.alone > 0 {
+		w.alone--
+		most = 1
+	}
 	n, size := 0, 0
-	for n < len(w.waiting) && n < batchOpsMax && (n == 0 || size+w.waiting[n].size <= batchBytesMax) {
-		size += w.waiting[n].size
-		n++
+	for ; n < len(w.waiting) && n < most; n++ {
+		if o := w.waiting[n]; o.mayChange() { // what is read is not written
+			if n > 0 && size+o.size > batchBytesMax {
+				break
+			}
+			size += o.size
+		}
 	}
 	w.batch = append(w.batch, w.waiting[:n]...)
 	w.waiting = append(w.waiting[:0], w.waiting[n:]...)
@@ -153,6 +164,13 @@ func (w *worker) beginBatch() {
 // endBatch tells everybody what became of the batch.
 func (w *worker) endBatch(err error) {
 	told := w.judge(err)
+	if told == ErrFull && len(w.batch) > 1 {
+		// One of them may be what finds no room, and another one might make some.
+		w.alone = len(w.batch)
+		w.waiting = append(w.batch, w.waiting...)
+		w.batch = nil
+		return
+	}
 	for _, o := range w.batch {
 		o.caller.waiting--
 		if told == nil {
@@ -170,10 +188,10 @@ func (w *worker) endBatch(err error) {
 // writers are told.
 func (w *worker) judge(err error) (told error) {
 	if err == nil {
-		if w.full {
+		if w.full && w.alone == 0 {
 			w.log.Info("the store has space again")
+			w.full = false
 		}
-		w.full = false
 		if err = guard(w.renew); err == nil {
 			return nil
 		}
@@ -209,16 +227,19 @@ func (w *worker) renew() error {
 // answerWaiting answers those that waited for the batch alone.
 func (w *worker) answerWaiting() {
 	w.scans++
-	kept := w.waiting[:0]
-	for _, o := range w.waiting {
+	kept, alone := w.waiting[:0], 0
+	for i, o := range w.waiting {
 		if !w.readOnly && (o.mayChange() || o.caller.held == w.scans) {
 			o.caller.held = w.scans
 			kept = append(kept, o)
+			if i < w.alone {
+				alone++
+			}
 			continue
 		}
 		o.caller.waiting--
 		w.answer(o, ErrReadOnly)
 	}
 	clear(w.waiting[len(kept):])
-	w.waiting = kept
+	w.waiting, w.alone = kept, alone
 }
