@@ -22,7 +22,8 @@ import (
 // could be read has been written: each of these entries was in the store, but some
 // may be missing, or not the latest.
 func Dump(path string, to io.Writer) (n int, err error) {
-	file, err := os.Open(path)
+	// The opening of a FIFO would wait for somebody who writes.
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return 0, err
 	}
@@ -37,7 +38,10 @@ func Dump(path string, to io.Writer) (n int, err error) {
 	}
 	out := bufio.NewWriter(to)
 	n, damage, err := dump(file, info.Size(), out)
-	if err = errors.Join(err, out.Flush()); err != nil {
+	if err == nil { // a writer that has failed says the same again
+		err = out.Flush()
+	}
+	if err != nil {
 		return n, err
 	}
 	if settleErr != nil { // what is wrong besides may come from that
@@ -62,7 +66,8 @@ func dump(file io.ReaderAt, size int64, to io.Writer) (n int, damage, err error)
 		return 0, err, nil
 	}
 	if err := im.begin(); err != nil {
-		return 0, errors.Join(damage, err), nil
+		tell(err) //nolint:errcheck // it never returns one
+		return 0, damage, nil
 	}
 	var found totals
 	var line []byte

@@ -80,24 +80,26 @@ func writeSome(r *rig, m model, random *rand.Rand, refused *int) (err error) {
 	return errors.Join(r.loop.until(func() bool { return underWay == 0 }), err)
 }
 
-// writeLimited has the process's limit for the length of files change.
-func writeLimited(args []string) error {
-	limit := func(n uint64) error {
-		var l unix.Rlimit
-		if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &l); err != nil {
-			return err
-		}
-		l.Cur = min(n, l.Max)
-		return unix.Setrlimit(unix.RLIMIT_FSIZE, &l)
+// limitFiles says how long this process may make a file.
+func limitFiles(bytes uint64) error {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &l); err != nil {
+		return err
 	}
+	l.Cur = min(bytes, l.Max)
+	return unix.Setrlimit(unix.RLIMIT_FSIZE, &l)
+}
+
+// writeLimited has the limit change.
+func writeLimited(args []string) error {
 	return writeCramped(args[0], func(random *rand.Rand) error {
 		info, err := os.Stat(args[0])
 		if err != nil {
 			return err
 		}
 		// The two heads keep their place: a disk that is full has it already.
-		return limit(uint64(2*os.Getpagesize() + random.IntN(int(info.Size()))))
-	}, func() error { return limit(math.MaxUint64) })
+		return limitFiles(uint64(2*os.Getpagesize() + random.IntN(int(info.Size()))))
+	}, func() error { return limitFiles(math.MaxUint64) })
 }
 
 func TestTheLongestFile(t *testing.T) {

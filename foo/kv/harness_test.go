@@ -28,6 +28,7 @@ var roles = map[string]func(args []string) error{
 	"opener":  openOnce,
 	"unsync":  setWithoutSync,
 	"limited": writeLimited,
+	"loader":  loadLimited,
 }
 
 func TestMain(m *testing.M) {

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
+	"strings"
 	"unicode/utf8"
 
 	bolt "go.etcd.io/bbolt"
@@ -19,6 +21,7 @@ import (
 var (
 	errLine     = errors.New(`not of the form {"key": "...", "value": "..."}`)
 	errLineText = errors.New("not UTF-8")
+	errLineLong = fmt.Errorf("over %d bytes", loadLineBytesMax)
 )
 
 // Load sets the entries of JSON lines in a file that no server uses, which is made
@@ -31,16 +34,24 @@ func Load(path string, from io.Reader) (n int, err error) {
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	d.worker.state.close() // nobody reads meanwhile
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, loadLineBytesMax)
 	for more := true; more; {
 		var took int
-		err := d.db.Update(func(tx *bolt.Tx) (err error) {
-			took, more, err = loadBatch(tx, lines)
-			return err
+		var lineErr error
+		err := guard(func() error {
+			return d.db.Update(func(tx *bolt.Tx) error {
+				took, more, lineErr = loadBatch(tx, lines)
+				return lineErr
+			})
 		})
-		if err != nil {
-			return n, fmt.Errorf("line %d: %w", n+took+1, err)
+		_, d.worker.stuck = errors.AsType[*panicError](err)
+		switch {
+		case lineErr != nil:
+			return n, fmt.Errorf("line %d: %w", n+took+1, lineErr)
+		case err != nil:
+			return n, fmt.Errorf("lines %d to %d: %w", n+1, n+took, err)
 		}
 		n += took
 	}
@@ -55,7 +66,12 @@ func loadBatch(tx *bolt.Tx, lines *bufio.Scanner) (took int, more bool, err erro
 	}
 	for size := 0; took < batchOpsMax && size < batchBytesMax; took++ {
 		if !lines.Scan() {
-			return took, false, errors.Join(lines.Err(), t.seal())
+			if err := lines.Err(); err == bufio.ErrTooLong {
+				return took, false, errLineLong
+			} else if err != nil {
+				return took, false, err
+			}
+			return took, false, t.seal()
 		}
 		key, value, err := parseLine(lines.Bytes())
 		if err == nil {
@@ -69,33 +85,73 @@ func loadBatch(tx *bolt.Tx, lines *bufio.Scanner) (took int, more bool, err erro
 	return took, true, t.seal()
 }
 
-// parseLine reads one line. The library would repair what is not right, and then
-// the entry were another.
+// parseLine reads one line. Into a structure the library would take names in other
+// letters and the last of two values, and it repairs what is not UTF-8: then the
+// entry were another.
 func parseLine(line []byte) (key, value []byte, err error) {
 	if !utf8.Valid(line) {
 		return nil, nil, errLineText
 	}
-	var entry struct{ Key, Value *string }
 	decoder := json.NewDecoder(bytes.NewReader(line))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&entry); err != nil || entry.Key == nil || entry.Value == nil {
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return nil, nil, errLine
+	}
+	texts := map[string][]byte{"key": nil, "value": nil}
+	for range len(texts) {
+		name, text, err := parseMember(decoder)
+		if err != nil {
+			return nil, nil, err
+		}
+		if seen, known := texts[name]; !known || seen != nil {
+			return nil, nil, errLine
+		}
+		texts[name] = text
+	}
+	if token, err := decoder.Token(); err != nil || token != json.Delim('}') {
 		return nil, nil, errLine
 	}
 	if _, err := decoder.Token(); err != io.EOF {
 		return nil, nil, errLine
 	}
-	key, value = []byte(*entry.Key), []byte(*entry.Value)
-	if replaced(line) != replaced(key)+replaced(value) {
-		return nil, nil, errLineText
-	}
+	key, value = texts["key"], texts["value"]
 	if err := CheckKey(key); err != nil {
 		return nil, nil, err
 	}
 	return key, value, CheckValue(value)
 }
 
-// replaced counts the character that stands for half a character, also where it is
-// spelled out.
-func replaced(text []byte) int {
-	return bytes.Count(text, []byte("\uFFFD")) + bytes.Count(bytes.ToLower(text), []byte(`\ufffd`))
+// parseMember reads a name and its text, which is never nil.
+func parseMember(decoder *json.Decoder) (name string, text []byte, err error) {
+	token, err := decoder.Token()
+	name, ok := token.(string)
+	if err != nil || !ok {
+		return "", nil, errLine
+	}
+	var raw json.RawMessage
+	var decoded *string // a null leaves it
+	if decoder.Decode(&raw) != nil || json.Unmarshal(raw, &decoded) != nil || decoded == nil {
+		return "", nil, errLine
+	}
+	if strings.Count(*decoded, "\uFFFD") != replacements(raw) {
+		return "", nil, errLineText
+	}
+	return name, append([]byte{}, *decoded...), nil
+}
+
+// replacements counts the character that the library puts where half a character is
+// spelled out, as far as it was there before.
+func replacements(raw []byte) (n int) {
+	for i := 0; i < len(raw); i++ {
+		switch {
+		case bytes.HasPrefix(raw[i:], []byte("\uFFFD")):
+			n++
+		case raw[i] != '\\':
+		case len(raw)-i >= 6 && strings.EqualFold(string(raw[i:i+6]), `\ufffd`):
+			n++
+			i += 5
+		default: // the byte behind it is no beginning
+			i++
+		}
+	}
+	return n
 }
