@@ -33,6 +33,10 @@ const (
 	// their keys, and there may be thousands.
 	showLookBytesMax = 64 << 10
 
+	// showEntriesMax is how many entries it has. A store in memory answers on the loop's
+	// thread, and 3,000 short ones, as many as fit, take a millisecond.
+	showEntriesMax = 256
+
 	// opsMax is how many operations are under way at once: half the places of a
 	// loop's mailbox, which has other work to do as well.
 	opsMax = 2048

@@ -66,7 +66,7 @@ func (m model) show(prefix, after string) string {
 		if length += len(member); i > 0 {
 			length += 2
 		}
-		if length > showTextBytesMax {
+		if length > showTextBytesMax || i == showEntriesMax {
 			return "{" + strings.Join(members, ", ") + "} more after " + keys[i-1]
 		}
 		members = append(members, member)

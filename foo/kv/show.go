@@ -24,7 +24,8 @@ func show(e entries, op *Op) Result {
 		}
 		member = appendMember(member[:0], key, value)
 		looked += len(key) + len(value)
-		if len(text)+len(", ")+len(member)+len("}") > showTextBytesMax || count > 0 && looked > showLookBytesMax {
+		full := count == showEntriesMax || count > 0 && looked > showLookBytesMax
+		if full || len(text)+len(", ")+len(member)+len("}") > showTextBytesMax {
 			more = true
 			return false
 		}

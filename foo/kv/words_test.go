@@ -160,6 +160,32 @@ func TestShowGoesOn(t *testing.T) {
 	})
 }
 
+// TestShowHasSoManyEntries however short they are.
+func TestShowHasSoManyEntries(t *testing.T) {
+	eachStore(t, func(t *testing.T, r *rig) {
+		m := model{}
+		for i := range 2*showEntriesMax + 1 {
+			m[fmt.Sprintf("k%03d", i)] = ""
+		}
+		underWay := 0
+		for key := range m {
+			underWay++
+			if err := r.Do(&r.caller, Op{Kind: Set, Key: []byte(key)}, func(Result) { underWay-- }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.loop.until(func() bool { return underWay == 0 }); err != nil {
+			t.Fatal(err)
+		}
+		for after, entries := range map[string]int{"": showEntriesMax, "k255": showEntriesMax, "k256": showEntriesMax, "k511": 1, "k512": 0} {
+			res := r.do(Op{Kind: Show, After: []byte(after)})
+			if n := strings.Count(string(res.Value), ":"); n != entries || say(res) != m.show("", after) {
+				t.Errorf("after %q there are %d entries: %.80q", after, n, say(res))
+			}
+		}
+	})
+}
+
 // TestTheLongestKeyIsShown with a value that fits and one that does not.
 func TestTheLongestKeyIsShown(t *testing.T) {
 	r := newRig(NewMemory())
