@@ -274,7 +274,7 @@ func TestAFileThatVanishesUnderTheStore(t *testing.T) {
 	if got := r.get("k000"); got != "(store cannot be read)" {
 		t.Errorf("%.80s", got)
 	}
-	if err := r.set("k000", "v"); err != ErrReadOnly {
+	if err := r.set("k000", "v"); err != ErrUncertain {
 		t.Error(err)
 	}
 	if err := r.set("k001", "v"); err != ErrReadOnly {

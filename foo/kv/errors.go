@@ -9,6 +9,10 @@ import (
 	"fmt"
 )
 
+// ErrUncertain says that the disk failed while an operation was on its way to it: a
+// restart will show whether it was done. Nothing more is written until then.
+var ErrUncertain = errors.New("not known whether it was done, store is read-only until restart")
+
 // Why an operation did nothing.
 var (
 	ErrAbsent     = errors.New("no such key")

@@ -67,8 +67,8 @@ type Op struct {
 // Result is what became of an operation. Its bytes are read by done only, and not
 // changed by anyone.
 type Result struct {
-	// Err says why the operation did nothing. Its text is short, has no byte of a
-	// peer in it, and can stand in a NAK.
+	// Err says why the operation did nothing or, where it is ErrUncertain, why that is
+	// not known. Its text is short, has no byte of a peer in it, and can stand in a NAK.
 	Err error
 	// Value is what Get, Show and Incr found.
 	Value []byte

@@ -9,6 +9,7 @@
 //	R behind a W that waits         in one batch with it: sees what the batch did before
 //	R behind a W in the batch       answered when the commit has ended
 //	W or R, commit failed           W is told why; R is answered from the durable state
+//	W waits, nothing is certain     W is told that it was not done
 //	W or R, many found no room      each is tried once more, by itself
 //
 // Whatever waits is in the order of its coming, so the first is always a write.
@@ -207,7 +208,7 @@ func (w *worker) judge(err error) (told error) {
 	w.log.Error("the store is read-only until restart", zap.Error(err))
 	w.readOnly = true
 	_, w.stuck = errors.AsType[*panicError](err)
-	return ErrReadOnly
+	return ErrUncertain
 }
 
 // renew goes on to the state that the last commit made.
