@@ -18,7 +18,7 @@ import (
 func TestDumpAndLoad(t *testing.T) {
 	first, second := tempFile(t), tempFile(t)
 	r := openRig(t, first, nil)
-	for i, value := range []string{"rules", "", " two  blanks ", "\t\"\\<&>\x01\x7f\u2028é\uFFFD", `\ufffd \uFFFD \ud800`, strings.Repeat("\x01", ValueBytesMax)} {
+	for i, value := range []string{"rules", "", "two  blanks ", "\"\t\\<&>\x01\x7f\u2028é\uFFFD", `\ufffd \uFFFD \ud800`, strings.Repeat("\x01", ValueBytesMax)} {
 		if err := r.set(fmt.Sprintf("k%d", i), value); err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +40,7 @@ func TestDumpAndLoad(t *testing.T) {
 		t.Errorf("%d bytes have become %d", len(text), len(got))
 	}
 	r = openRig(t, second, nil)
-	if got := r.get("k3"); got != "\t\"\\<&>\x01\x7f\u2028é\uFFFD" {
+	if got := r.get("k3"); got != "\"\t\\<&>\x01\x7f\u2028é\uFFFD" {
 		t.Errorf("%q", got)
 	}
 	if r.ID() == id {
@@ -96,6 +96,7 @@ func TestLoadRefusesWhatIsNotALine(t *testing.T) {
 		{`{"key": "a b", "value": "v"}`, ErrKeyText.Error()},
 		{`{"key": "", "value": "v"}`, ErrKeyEmpty.Error()},
 		{`{"key": "k", "value": "a\nb"}`, ErrValueText.Error()},
+		{`{"key": "k", "value": " v"}`, ErrValueEnds.Error()},
 		{`{"key": "k", "value": "` + strings.Repeat("v", ValueBytesMax+1) + `"}`, ErrValueLong.Error()},
 		{`{"key": "k", "value": "` + strings.Repeat("v", loadLineBytesMax) + `"}`, fmt.Sprintf("line 2: over %d bytes", loadLineBytesMax)},
 	} {

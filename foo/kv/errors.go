@@ -22,6 +22,7 @@ var (
 	ErrKeyText    = errors.New("key has whitespace, control characters or is not UTF-8")
 	ErrValueLong  = fmt.Errorf("value over %d bytes", ValueBytesMax)
 	ErrValueText  = errors.New("value has NUL, LF or is not UTF-8")
+	ErrValueEnds  = errors.New("value begins with a blank or ends in CR")
 	ErrNotInteger = errors.New("value is not an integer")
 	ErrOverflow   = errors.New("integer is at its limit")
 	ErrFull       = errors.New("no space left in the store")

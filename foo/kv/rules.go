@@ -36,14 +36,16 @@ func checkPrefix(prefix []byte) error {
 	return nil
 }
 
-// CheckValue returns why a value is not taken: it has to fit into a line of Foo as
-// it is.
+// CheckValue returns why a value is not taken: it has to be the Data of a line of Foo,
+// which does not begin with a blank, and a CR at its end would belong to the line.
 func CheckValue(value []byte) error {
-	if len(value) > ValueBytesMax {
+	switch n := len(value); {
+	case n > ValueBytesMax:
 		return ErrValueLong
-	}
-	if foo.CheckData(value) != nil || bytes.IndexByte(value, '\n') >= 0 {
+	case foo.CheckData(value) != nil || bytes.IndexByte(value, '\n') >= 0:
 		return ErrValueText
+	case n > 0 && (value[0] == ' ' || value[0] == '\t' || value[n-1] == '\r'):
+		return ErrValueEnds
 	}
 	return nil
 }

@@ -3,10 +3,13 @@ package kv
 // What each operation does, in every kind of store.
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+
+	"fooproxy/foo"
 )
 
 // parse reads an operation as a test writes it: words between single blanks.
@@ -45,9 +48,9 @@ var words = []struct{ line, want string }{
 	{"set chelsea rules", ""},
 	{"get chelsea", "rules"},
 	{"show", `{"chelsea": "rules"}`},
-	{"set arsenal  two  blanks ", ""},
-	{"get arsenal", " two  blanks "},
-	{"show", `{"arsenal": " two  blanks ", "chelsea": "rules"}`},
+	{"set arsenal two  blanks ", ""},
+	{"get arsenal", "two  blanks "},
+	{"show", `{"arsenal": "two  blanks ", "chelsea": "rules"}`},
 	{"show c", `{"chelsea": "rules"}`},
 	{"show chelsea", `{"chelsea": "rules"}`},
 	{"show chelseas", `{}`},
@@ -95,6 +98,15 @@ var words = []struct{ line, want string }{
 	{"show a\xff", "(key has whitespace, control characters or is not UTF-8)"},
 	{"set k a\nb", "(value has NUL, LF or is not UTF-8)"},
 	{"set k a\x00b", "(value has NUL, LF or is not UTF-8)"},
+	{"set k  a", "(value begins with a blank or ends in CR)"},
+	{"set k \ta", "(value begins with a blank or ends in CR)"},
+	{"set k a\r", "(value begins with a blank or ends in CR)"},
+	{"set k \r", "(value begins with a blank or ends in CR)"},
+	{"cas k a b\r", "(value begins with a blank or ends in CR)"},
+	{"cas k a\r b", "(value begins with a blank or ends in CR)"},
+	{"set edge a\rb \t", ""},
+	{"get edge", "a\rb \t"},
+	{"delete edge", ""},
 	{"set k \xff", "(value has NUL, LF or is not UTF-8)"},
 	{"get k", "(no such key)"},
 }
@@ -203,6 +215,20 @@ func TestTheLongestKeyIsShown(t *testing.T) {
 			t.Errorf("a value of %d bytes is shown as %v", length, value != nil)
 		}
 	}
+}
+
+// FuzzCheckValue sends what is taken in a line of Foo, which has to bring it unchanged.
+func FuzzCheckValue(f *testing.F) {
+	for _, seed := range []string{"", "rules", " a", "\ta", "a ", "a\r", "\r", "a\rb", "a\nb", "\xff", "a\x00"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		m, err := foo.Parse([]byte("ACK 1 " + string(value)))
+		same := err == nil && bytes.Equal(m.Data, value) && foo.CheckData(value) == nil && !bytes.Contains(value, []byte("\n"))
+		if err := CheckValue(value); (err == nil) != (same && len(value) <= ValueBytesMax) {
+			t.Errorf("%q is %q in a line, and CheckValue says %v", value, m.Data, err)
+		}
+	})
 }
 
 func TestMemoryHasALimit(t *testing.T) {
