@@ -18,6 +18,12 @@
 // the two it belongs to the store. The loop waits for nothing: it puts an
 // operation into a queue that has room, or is told that the store is busy.
 //
+// One thing holds up the loop all the same: while a goroutine reads a page of the
+// mapped file that has to come from the disk, it cannot be stopped, and a collection
+// that begins meanwhile stops all others until that page has come. The opening reads
+// all pages, so this takes a kernel that has given some up for want of memory, and it
+// lasts as long as the disk does.
+//
 // While a commit is under way the writes that arrive become the next batch, so
 // that however many there are, each waits for two commits at most as long as a batch
 // takes them all. Reads of everybody else are answered meanwhile.
@@ -87,8 +93,11 @@ type Caller struct {
 // called once, by any goroutine, and has the loop call run.
 type Reserve func() (complete func(run func()), ok bool)
 
-// ErrBusy says that the store has as many operations under way as it takes. Nothing
-// was put in; there is room when the next of them has completed.
+// ErrBusy says that nothing was put in: the store has as many operations under way as
+// it takes, or the loop has no place to reserve. Whenever one has completed there may
+// be room: not for certain, since it may have been a small one and this be a large
+// one. When none is under way there is, as far as the store goes; whether the loop has
+// a place nobody tells, so that who waits then must try again by a timer, or give up.
 var ErrBusy = errors.New("store is busy")
 
 // Store keeps keys and values. One loop uses it.
@@ -107,6 +116,7 @@ type Store interface {
 	// ID says which store this is: the same as long as its data live.
 	ID() uuid.UUID
 	// Close completes what was put in and lets go of everything. It waits, so the
-	// loop must not call it; there is no Do at the same time or later.
+	// loop must not call it; there is no Do at the same time or later. On a disk that
+	// hangs it waits for ever: whoever calls it bounds that.
 	Close() error
 }
