@@ -5,6 +5,8 @@ package kv
 
 import (
 	"bytes"
+	"errors"
+	"math"
 	"strconv"
 )
 
@@ -59,13 +61,26 @@ func increment(e entries, key []byte) (r Result) {
 	}
 	n := int64(0)
 	if err == nil {
-		if n, err = strconv.ParseInt(string(value), 10, 64); err != nil {
-			return Result{Err: ErrNotInteger}
+		if n, err = parseInteger(value); err != nil {
+			return Result{Err: err}
 		}
 	}
-	if n+1 < n {
+	if n == math.MaxInt64 {
 		return Result{Err: ErrOverflow}
 	}
 	sum := strconv.AppendInt(nil, n+1, 10)
 	return Result{Value: sum, Err: e.set(key, sum)}
+}
+
+// parseInteger reads an integer as increment writes it: what has a plus or zeros in
+// front is text that looks like one, and would not be the same text afterwards.
+func parseInteger(value []byte) (n int64, err error) {
+	n, err = strconv.ParseInt(string(value), 10, 64)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return 0, ErrOverflow
+	case err != nil || strconv.FormatInt(n, 10) != string(value):
+		return 0, ErrNotInteger
+	}
+	return n, nil
 }

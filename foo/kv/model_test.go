@@ -5,6 +5,7 @@ package kv
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -28,7 +29,9 @@ func (m model) do(op Op) string {
 		return ""
 	case op.Kind == Incr:
 		n, err := strconv.Atoi(old)
-		if there && err != nil {
+		if errors.Is(err, strconv.ErrRange) {
+			return "(integer is at its limit)"
+		} else if there && err != nil {
 			return "(value is not an integer)"
 		}
 		m[key] = strconv.Itoa(n + 1)
