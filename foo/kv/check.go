@@ -64,15 +64,21 @@ func checkFile(file io.ReaderAt, size int64) (l label, err error) {
 		found.add(sum)
 		return nil
 	})
-	switch id, unclaimed := im.unclaimed(); {
-	case err != nil:
-		return l, err
-	case !l.whole():
-		return l, errLabel
-	case found != l.totals:
-		return l, errTotals
-	case unclaimed:
-		return l, fmt.Errorf("page %d is lost", id)
+	if err == nil {
+		err = im.missing(l, found)
 	}
-	return l, nil
+	return l, err
+}
+
+// missing returns what is not there though all that was found is good.
+func (im *image) missing(l label, found totals) error {
+	switch id, unclaimed := im.unclaimed(); {
+	case !l.whole():
+		return errLabel
+	case found != l.totals:
+		return errTotals
+	case unclaimed:
+		return fmt.Errorf("page %d is lost", id)
+	}
+	return nil
 }

@@ -78,8 +78,8 @@ func dump(file io.ReaderAt, size int64, to io.Writer) (n int, damage, err error)
 		_, err := to.Write(line)
 		return err
 	})
-	if found != l.totals {
-		tell(errTotals) //nolint:errcheck // it never returns one
+	if missing := im.missing(l, found); missing != nil {
+		tell(missing) //nolint:errcheck // it never returns one
 	}
 	return n, damage, err
 }

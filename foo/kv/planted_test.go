@@ -7,10 +7,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"strings"
 	"testing"
 
+	bolt "go.etcd.io/bbolt"
 	"go.uber.org/zap"
 )
 
@@ -75,4 +77,73 @@ func TestABranchThatMissesItsPage(t *testing.T) {
 		}
 		t.Fatal("no branch")
 	})
+}
+
+// setTransaction gives a head another number, with the checksum that fits.
+func setTransaction(head []byte, n uint64) {
+	body := head[pageHeaderBytes : pageHeaderBytes+metaBytes]
+	order.PutUint64(body[48:], n)
+	sum := fnv.New64a()
+	sum.Write(body[:metaSummedBytes]) //nolint:errcheck // a hash never fails
+	order.PutUint64(body[metaSummedBytes:], sum.Sum64())
+}
+
+// TestHeadsThatDoNotFollowEachOther each of which is good: one of them is of another
+// time, and so may be what it leads to.
+func TestHeadsThatDoNotFollowEachOther(t *testing.T) {
+	for _, ahead := range []uint64{0, 2, 1000} {
+		t.Run(fmt.Sprint(ahead), func(t *testing.T) {
+			plant(t, "its two heads do not follow each other", func(t *testing.T, file []byte, im *image) {
+				older := im.meta.transaction - 1
+				setTransaction(im.bytesOf(file, im.meta.transaction%2), older+ahead)
+			})
+		})
+	}
+}
+
+// TestALostPage is in no tree and not free: the library would never use it again, and
+// what has lost it may have lost more.
+func TestALostPage(t *testing.T) {
+	plant(t, "is lost", func(t *testing.T, file []byte, im *image) {
+		list := im.bytesOf(file, im.meta.free)
+		count := order.Uint16(list[10:])
+		if count < 2 {
+			t.Fatalf("%d free pages", count)
+		}
+		order.PutUint16(list[10:], count-1)
+	})
+}
+
+// TestAnEntryThatIsMissing together with its checksum leaves a good tree behind. Only
+// the totals tell of it.
+func TestAnEntryThatIsMissing(t *testing.T) {
+	for name, change := range map[string]func(*bolt.Bucket) error{
+		"missing": func(b *bolt.Bucket) error { return b.Delete([]byte("k0071")) },
+		"added":   func(b *bolt.Bucket) error { return b.Put([]byte("new"), seal([]byte("new"), nil)) },
+		"of another time": func(b *bolt.Bucket) error {
+			return b.Put([]byte("k0071"), seal([]byte("k0071"), []byte("old")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plant(t, errTotals.Error(), func(t *testing.T, file []byte, _ *image) {
+				path := tempFile(t)
+				if err := os.WriteFile(path, file, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				db, err := bolt.Open(path, 0o600, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = db.Update(func(tx *bolt.Tx) error { return change(tx.Bucket(bucketEntries)) })
+				if err = errors.Join(err, db.Close()); err != nil {
+					t.Fatal(err)
+				}
+				changed, err := os.ReadFile(path)
+				if err != nil || len(changed) != len(file) {
+					t.Fatalf("%d bytes of %d, %v", len(changed), len(file), err)
+				}
+				copy(file, changed)
+			})
+		})
+	}
 }
