@@ -11,21 +11,38 @@ import (
 
 var errTotals = errors.New("entries are missing or were added")
 
-// contents reads all that a file holds. Entries whose checksum is wrong are
-// told as damage.
+// contents reads all that a file holds, first what it says of itself. Entries whose
+// checksum is wrong are told as damage.
 func (im *image) contents(visit func(key, value []byte, sum uint64) error) (l label, err error) {
-	err = im.walk(im.meta.root, nil, nil, 0, func(bucket element) error {
-		read := func(e element) error { return im.readEntry(e, visit) }
+	var store, entries []byte
+	known, others := 0, 0
+	err = im.walk(im.meta.root, nil, nil, 0, func(e element) error {
 		switch {
-		case !bucket.bucket:
-			return im.damaged(errLabel)
-		case string(bucket.key) == string(bucketStore):
-			read = func(e element) error { return im.readLabel(e, &l) }
-		case string(bucket.key) != string(bucketEntries):
-			return im.damaged(errLabel)
+		case e.bucket && string(e.key) == string(bucketStore):
+			store = e.value
+			known++
+		case e.bucket && string(e.key) == string(bucketEntries):
+			entries = e.value
+			known++
+		default:
+			others++
 		}
-		return im.walkBucket(bucket.value, read)
+		return nil
 	})
+	switch {
+	case err != nil:
+		return l, err
+	case known == 0:
+		return l, im.damaged(errForeign)
+	case known == 1 || others > 0:
+		err = im.damaged(errLabel)
+	}
+	if err == nil && store != nil {
+		err = im.walkBucket(store, func(e element) error { return im.readLabel(e, &l) })
+	}
+	if err == nil && entries != nil {
+		err = im.walkBucket(entries, func(e element) error { return im.readEntry(e, visit) })
+	}
 	return l, err
 }
 

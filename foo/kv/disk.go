@@ -52,8 +52,8 @@ type seams struct {
 }
 
 // Open opens the store in a file, and makes one where there is none. A file that
-// another process uses or that is damaged is refused at once, with an error that
-// says what to do. The log is told of what changes while it runs; it must
+// another process uses, that is damaged or no store's is refused at once, with an
+// error that says what to do. The log is told of what changes while it runs; it must
 // never block.
 func Open(path string, log *zap.Logger) (Store, error) {
 	return open(path, log, seams{commit: (*bolt.Tx).Commit})
@@ -148,7 +148,7 @@ func checkLocked(file *os.File, s seams) (l label, err error) {
 		return l, err
 	}
 	if l, err = checkFile(file, info.Size()); err != nil {
-		return l, &DamagedError{Path: file.Name(), What: err}
+		return l, refusal(file.Name(), err)
 	}
 	return l, nil
 }

@@ -44,6 +44,9 @@ func Dump(path string, to io.Writer) (n int, err error) {
 	if err != nil {
 		return n, err
 	}
+	if isForeign(damage) {
+		return n, refusal(path, damage)
+	}
 	if settleErr != nil { // what is wrong besides may come from that
 		damage = settleErr
 	}
@@ -56,8 +59,11 @@ func Dump(path string, to io.Writer) (n int, err error) {
 // dump returns beside its own error the first thing that is wrong with the file.
 func dump(file io.ReaderAt, size int64, to io.Writer) (n int, damage, err error) {
 	tell := func(err error) error {
-		if damage == nil {
+		if damage == nil || errors.Is(err, errNewer) {
 			damage = err
+		}
+		if isForeign(damage) { // what follows would be read wrongly
+			return damage
 		}
 		return nil
 	}
@@ -66,7 +72,7 @@ func dump(file io.ReaderAt, size int64, to io.Writer) (n int, damage, err error)
 		return 0, err, nil
 	}
 	if err := im.begin(); err != nil {
-		tell(err) //nolint:errcheck // it never returns one
+		tell(err) //nolint:errcheck // the way ends here in any case
 		return 0, damage, nil
 	}
 	var found totals
@@ -78,8 +84,11 @@ func dump(file io.ReaderAt, size int64, to io.Writer) (n int, damage, err error)
 		_, err := to.Write(line)
 		return err
 	})
+	if isForeign(err) {
+		return n, damage, nil
+	}
 	if missing := im.missing(l, found); missing != nil {
-		tell(missing) //nolint:errcheck // it never returns one
+		tell(missing) //nolint:errcheck // all has been read
 	}
 	return n, damage, err
 }

@@ -45,3 +45,31 @@ func (e *DamagedError) Error() string {
 }
 
 func (e *DamagedError) Unwrap() error { return e.What }
+
+// NotStoreError says that a file is no store's, or not of a kind that this program
+// knows. Nothing is wrong with it.
+type NotStoreError struct {
+	Path string
+	What error
+}
+
+func (e *NotStoreError) Error() string {
+	if errors.Is(e.What, errNewer) {
+		return fmt.Sprintf("%s is not for this program (%v): use the newer one that made it", e.Path, e.What)
+	}
+	return fmt.Sprintf("%s is not the file of a store (%v): name another one, or move it away for a new one to be made", e.Path, e.What)
+}
+
+func (e *NotStoreError) Unwrap() error { return e.What }
+
+// refusal is what is said of a file that cannot be used as it is.
+func refusal(path string, what error) error {
+	if isForeign(what) {
+		return &NotStoreError{Path: path, What: what}
+	}
+	return &DamagedError{Path: path, What: what}
+}
+
+func isForeign(what error) bool {
+	return errors.Is(what, errForeign) || errors.Is(what, errNewer)
+}

@@ -52,11 +52,27 @@ func readMeta(file io.ReaderAt, id, pageSize uint64) (meta, error) {
 	return m, nil
 }
 
+// hasHead reports whether a file has, in a place for a head, what a head begins with. A
+// file of anything else has not.
+func hasHead(file io.ReaderAt) bool {
+	var magic [4]byte
+	for at := int64(0); at <= pageSizeMax; at = max(pageSizeMin, 2*at) {
+		_, err := file.ReadAt(magic[:], at+pageHeaderBytes)
+		if err == nil && order.Uint32(magic[:]) == metaMagic {
+			return true
+		}
+	}
+	return false
+}
+
 // openImage reads the heads. Both have to be good and follow each other: the library
 // would go on with the older one, but then the last commit were forgotten.
 // A head is so short that a crash leaves it whole, old or new.
 func openImage(file io.ReaderAt, size int64, damaged func(error) error) (*image, error) {
 	im := &image{file: file, size: uint64(size), damaged: damaged}
+	if !hasHead(file) {
+		return nil, errForeign
+	}
 	first, err := readMeta(file, 0, 0)
 	if err != nil {
 		if err = damaged(err); err != nil {

@@ -16,6 +16,7 @@ package kv
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc64"
 
 	"github.com/google/uuid"
@@ -84,7 +85,11 @@ type label struct {
 	seen   int
 }
 
-var errLabel = errors.New("it is not the file of a store, or of a newer one")
+var (
+	errLabel   = errors.New("it does not say what a store says of itself")
+	errForeign = errors.New("it has nothing that a store has")
+	errNewer   = errors.New("its format is newer")
+)
 
 // read takes one record of the bucket.
 func (l *label) read(name, record []byte) error {
@@ -94,7 +99,9 @@ func (l *label) read(name, record []byte) error {
 	}
 	l.seen++
 	switch {
-	case string(name) == string(nameFormat) && string(value) == string(format):
+	case string(name) == string(nameFormat) && string(value) != string(format):
+		return fmt.Errorf("%w: %.20q, not %q", errNewer, value, format)
+	case string(name) == string(nameFormat):
 	case string(name) == string(nameID) && len(value) == len(l.id):
 		l.id = uuid.UUID(value)
 	case string(name) == string(nameTotals) && len(value) == 16:
