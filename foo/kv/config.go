@@ -66,6 +66,9 @@ const (
 	// fileMode is that of a new file: what it holds is the server's.
 	fileMode os.FileMode = 0o600
 
+	// nameBytesMax is the longest name that file systems take, in bytes.
+	nameBytesMax = 255
+
 	// mapBytes is how much address space the file is mapped into, and so the most
 	// that it can grow to, in bytes. The mapping cannot be enlarged while somebody
 	// reads through it, and somebody always does. It costs no memory.

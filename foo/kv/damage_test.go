@@ -243,6 +243,9 @@ func TestWhatIsNoStoreIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Symlink("nowhere", dir+"/link"); err != nil {
+		t.Fatal(err)
+	}
 	newer := dir + "/newer"
 	if err = create(newer); err != nil {
 		t.Fatal(err)
@@ -274,10 +277,13 @@ func TestWhatIsNoStoreIsRefused(t *testing.T) {
 			t.Errorf("export of %q: %q, %v", c.path, b.String(), err)
 		}
 	}
+	if _, err := Open(dir+"/link", zap.NewNop()); err == nil || !strings.Contains(err.Error(), "is a link that leads nowhere") {
+		t.Error(err)
+	}
 	if _, err := Open("/dev/null", zap.NewNop()); err == nil || !strings.Contains(err.Error(), "no file of a store") {
 		t.Error(err)
 	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 4 {
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 5 {
 		t.Errorf("%v, %v", left, err)
 	}
 }

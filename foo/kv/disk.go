@@ -89,7 +89,11 @@ func openLocked(path string) (*os.File, error) {
 		if err = create(path); err != nil {
 			return nil, fmt.Errorf("cannot make %s: %w", path, err)
 		}
-		file, err = os.OpenFile(path, os.O_RDWR, 0)
+		if file, err = os.OpenFile(path, os.O_RDWR, 0); errors.Is(err, fs.ErrNotExist) {
+			if _, lstatErr := os.Lstat(path); lstatErr == nil {
+				return nil, fmt.Errorf("%s is a link that leads nowhere", path)
+			}
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ var roles = map[string]func(args []string) error{
 	"unsync":  setWithoutSync,
 	"limited": writeLimited,
 	"loader":  loadLimited,
+	"linked":  openWithLinks,
 }
 
 func TestMain(m *testing.M) {
