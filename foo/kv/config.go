@@ -3,6 +3,7 @@
 package kv
 
 import (
+	"math"
 	"os"
 	"time"
 )
@@ -71,8 +72,9 @@ const (
 
 	// mapBytes is how much address space the file is mapped into, and so the most
 	// that it can grow to, in bytes. The mapping cannot be enlarged while somebody
-	// reads through it, and somebody always does. It costs no memory.
-	mapBytes = 16 << 30
+	// reads through it, and somebody always does. It costs no memory. A machine of 32
+	// bits has 1 GiB to spare.
+	mapBytes = min(16<<30, math.MaxInt/2+1)
 
 	// growBytes is by how much the file is made longer at a time: each time costs a
 	// sync, and what is not yet written costs no disk.
@@ -87,7 +89,7 @@ const (
 	nodeBytesMax = 1 << 20
 
 	// treeDepthMax is how many pages lie above each other. The file's limit is
-	// reached with 12 even where each page has two entries.
+	// reached with 24 where each is the shortest and has two entries.
 	treeDepthMax = 32
 
 	// loadLineBytesMax is the longest line of an import, in bytes: key and value with
