@@ -50,12 +50,12 @@ func (c *committer) commitBatch(batch []*operation) error {
 		if err != nil {
 			return err
 		}
-		return c.fill(tx, batch)
+		return c.doBatch(tx, batch)
 	})
 }
 
-// fill does a batch in a transaction and ends it.
-func (c *committer) fill(tx *bolt.Tx, batch []*operation) error {
+// doBatch does a batch in a transaction and ends it.
+func (c *committer) doBatch(tx *bolt.Tx, batch []*operation) error {
 	before := tx.ID() - 1
 	t, err := newTree(tx)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c *committer) fill(tx *bolt.Tx, batch []*operation) error {
 	if !t.changed {
 		return tx.Rollback()
 	}
-	if err := t.seal(); err != nil || t.failed != nil {
+	if err := t.putTotals(); err != nil || t.failed != nil {
 		return errors.Join(t.failed, tx.Rollback())
 	}
 	if err := c.commit(tx); err != nil {

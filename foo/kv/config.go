@@ -76,6 +76,10 @@ const (
 	// bits has 1 GiB to spare.
 	mapBytes = min(16<<30, math.MaxInt/2+1)
 
+	// fullToldInterval is how long a full disk is not told again: where room comes and
+	// goes, each commit would write a line.
+	fullToldInterval = time.Minute
+
 	// growBytes is by how much the file is made longer at a time: each time costs a
 	// sync, and what is not yet written costs no disk.
 	growBytes = 1 << 20

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"golang.org/x/sys/unix"
 )
 
@@ -100,6 +101,34 @@ func writeLimited(args []string) error {
 		// The two heads keep their place: a disk that is full has it already.
 		return limitFiles(uint64(2*os.Getpagesize() + random.IntN(int(info.Size()))))
 	}, func() error { return limitFiles(math.MaxUint64) })
+}
+
+// TestAFullDiskIsToldOnce while room comes and goes with each commit.
+func TestAFullDiskIsToldOnce(t *testing.T) {
+	core, lines := observer.New(zap.InfoLevel)
+	s := realSeams()
+	s.noSync, s.commit = true, crowded
+	d, err := open(tempFile(t), zap.New(core), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(d)
+	for range 10 {
+		if err := r.set("large", "v"); err != ErrFull {
+			t.Error(err)
+		}
+		if err := r.set("small", "v"); err != nil {
+			t.Error(err)
+		}
+	}
+	r.shut(t)
+	var said []string
+	for _, line := range lines.All() {
+		said = append(said, line.Message)
+	}
+	if len(said) != 2 || !strings.Contains(said[0], "no space left") || !strings.Contains(said[1], "space again") {
+		t.Errorf("%q", said)
+	}
 }
 
 func TestTheLongestFile(t *testing.T) {

@@ -71,7 +71,7 @@ func loadBatch(tx *bolt.Tx, lines *bufio.Scanner) (took int, more bool, err erro
 			} else if err != nil {
 				return took, false, err
 			}
-			return took, false, t.seal()
+			return took, false, t.putTotals()
 		}
 		key, value, err := parseLine(lines.Bytes())
 		if err == nil {
@@ -82,7 +82,7 @@ func loadBatch(tx *bolt.Tx, lines *bufio.Scanner) (took int, more bool, err erro
 		}
 		size += len(key) + len(value) + opBytes
 	}
-	return took, true, t.seal()
+	return took, true, t.putTotals()
 }
 
 // parseLine reads one line. Into a structure the library would take names in other

@@ -99,7 +99,7 @@ func (t *tree) ascend(from []byte, visit func(key, value []byte) bool) error {
 	return nil
 }
 
-// seal puts the totals beside what has changed.
-func (t *tree) seal() error {
+// putTotals puts them beside what has changed.
+func (t *tree) putTotals() error {
 	return t.change(t.labels.Put(nameTotals, seal(nameTotals, t.label.totals.bytes())))
 }

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 	"go.uber.org/zap"
@@ -33,8 +34,10 @@ type worker struct {
 	waiting []*operation // in the order of their coming
 	batch   []*operation // what the committer has; empty while it rests
 	scans   uint64
-	full    bool // the last commit found no room
-	alone   int  // so many of waiting are done each by itself, since together they found none
+	full    bool // it was told that a commit found no room, and not yet that one did
+	// fullTold is when that was last told.
+	fullTold time.Time
+	alone    int // so many of waiting are done each by itself, since together they found none
 	// readOnly is for good: what the disk holds is not certain any more.
 	readOnly bool
 	// unreadable is whether that was told.
@@ -164,7 +167,7 @@ func (w *worker) beginBatch() {
 
 // endBatch tells everybody what became of the batch.
 func (w *worker) endBatch(err error) {
-	told := w.judge(err)
+	told := w.conclude(err)
 	if told == ErrFull && len(w.batch) > 1 {
 		// One of them may be what finds no room, and another one might make some.
 		w.alone = len(w.batch)
@@ -185,9 +188,9 @@ func (w *worker) endBatch(err error) {
 	w.answerWaiting()
 }
 
-// judge draws the consequences from how a commit has ended, and returns what its
+// conclude draws the consequences from how a commit has ended, and returns what its
 // writers are told.
-func (w *worker) judge(err error) (told error) {
+func (w *worker) conclude(err error) (told error) {
 	if err == nil {
 		if w.full && w.alone == 0 {
 			w.log.Info("the store has space again")
@@ -199,10 +202,10 @@ func (w *worker) judge(err error) (told error) {
 		err = fmt.Errorf("what was committed cannot be read: %w", err)
 	}
 	if errors.Is(err, ErrFull) {
-		if !w.full {
+		if !w.full && (w.fullTold.IsZero() || time.Since(w.fullTold) >= fullToldInterval) {
 			w.log.Warn("no space left for the store; writes are refused until there is", zap.Error(err))
+			w.full, w.fullTold = true, time.Now()
 		}
-		w.full = true
 		return ErrFull
 	}
 	w.log.Error("the store is read-only until restart", zap.Error(err))
