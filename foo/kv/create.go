@@ -35,6 +35,9 @@ func create(path string) error {
 	if err = db.Update(writeLabels); err == nil {
 		err = giveName(temp, path)
 	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(temp))
+	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}
@@ -92,7 +95,10 @@ func isFresh(file *os.File, path string) (bool, error) {
 func giveName(temp, path string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, temp, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
 	if err == unix.EINVAL || err == unix.ENOSYS || err == unix.EOPNOTSUPP {
-		return errors.Join(os.Link(temp, path), os.Remove(temp))
+		if err = os.Link(temp, path); err == nil {
+			err = os.Remove(temp)
+		}
+		return err
 	}
 	if err != nil {
 		return fmt.Errorf("rename %s: %w", temp, err)

@@ -88,6 +88,17 @@ func TestWhatAKillLeftMayHaveItsNameAsWell(t *testing.T) {
 	}
 }
 
+// TestAFileThatCannotGetItsNameLeavesNothing: there is none for a path that is empty.
+func TestAFileThatCannotGetItsNameLeavesNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if _, err := Open("", zap.NewNop()); !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), "\n") {
+		t.Error(err)
+	}
+	if names, err := os.ReadDir("."); err != nil || len(names) > 0 {
+		t.Errorf("%v, %v", names, err)
+	}
+}
+
 // TestAFileIsMadeWithLinks where the file system cannot rename as it should.
 func TestAFileIsMadeWithLinks(t *testing.T) {
 	path := tempFile(t)

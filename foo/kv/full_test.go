@@ -48,7 +48,7 @@ func writeCramped(path string, squeeze func(random *rand.Rand) error, relax func
 		}
 	}
 	fmt.Println(refused)
-	if refused < squeezes {
+	if refused < squeezes/2 { // most of what shares a commit with one that finds no room goes through
 		return errors.New("there was room nearly always")
 	}
 	return nil
