@@ -22,9 +22,14 @@ func NewLatencies() *Latencies {
 // Record adds one latency in nanoseconds. Values below 1 µs, negative ones
 // included, count as 1 µs, values above 1 h as 1 h. It does not allocate.
 func (l *Latencies) Record(ns int64) {
+	l.RecordMany(ns, 1)
+}
+
+// RecordMany counts n latencies that are alike. It costs as much as one.
+func (l *Latencies) RecordMany(ns, n int64) {
 	ns = min(max(ns, latencyMin), latencyMax)
 	l.longest = max(l.longest, ns)
-	if err := l.histogram.RecordValue(ns); err != nil {
+	if err := l.histogram.RecordValues(ns, n); err != nil {
 		panic("stats: the histogram refused a latency within its own range: " + err.Error())
 	}
 }

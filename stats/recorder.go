@@ -59,6 +59,11 @@ func (r *Recorder) Latency(ns int64) {
 	r.latencies.Record(ns)
 }
 
+// Latencies records the same of n requests that got their replies together.
+func (r *Recorder) Latencies(ns, n int64) {
+	r.latencies.RecordMany(ns, n)
+}
+
 // Count returns what was added to a counter since the start, the current turn
 // included. Only the loop may call it.
 func (r *Recorder) Count(c Counter) int64 {

@@ -20,6 +20,9 @@ var conversations = []struct{ name, lines, replies string }{
 	{"without data", "REQ 1\n", "ACK 1\n"},
 	{"empty data", "REQ 1 \n", "ACK 1\n"},
 	{"blanks before data", "REQ\t 7 \t a  b \n", "ACK 7 a  b \n"},
+	{"a tab for a blank", "REQ\t1 a\nREQ 2\ta\nREQ 3 a\n", "ACK 1 a\nACK 2 a\nACK 3 a\n"},
+	{"a blank more", "REQ  1 a\nREQ 2  a\nREQ 3 a \n", "ACK 1 a\nACK 2 a\nACK 3 a \n"},
+	{"data of blanks and a CR", "REQ 1 \r\nREQ 2 \r\r\nREQ 3 a\r\r\nREQ 4 1\n", "ACK 1\nACK 2 \r\nACK 3 a\r\nACK 4 1\n"},
 	{"CR LF", "REQ 1 hey\r\nREQ 2\r\n", "ACK 1 hey\nACK 2\n"},
 	{"CR inside", "REQ 1 a\rb\n", "ACK 1 a\rb\n"},
 	{"any Seq", "REQ 9223372036854775807 z\nREQ 5 y\nREQ 5 x\n", "ACK 9223372036854775807 z\nACK 5 y\nACK 5 x\n"},
@@ -226,7 +229,7 @@ func TestNoReplyIsLongerThanItsBound(t *testing.T) {
 			line = append(line, parts[random.IntN(len(parts))]...)
 		}
 		s.beginReplies()
-		s.answer(nil, line)
+		s.answer(&client{}, line)
 		if len(s.replies) > len(line)+replyBytesMax {
 			t.Fatalf("the reply to %q is %q", line, s.replies)
 		}

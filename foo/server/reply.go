@@ -53,14 +53,14 @@ func (s *Server) answer(c *client, line []byte) verdict {
 	if err != nil || message.Type != foo.REQ {
 		return s.answerPlain(c, line, err)
 	}
-	became := s.answerRequest(c, message)
+	became := s.answerRequest(c, line, message)
 	if became != lineLater {
 		s.recorder.Add(stats.MsgReq, 1)
 	}
 	return became
 }
 
-func (s *Server) answerRequest(c *client, message foo.Message) verdict {
+func (s *Server) answerRequest(c *client, line []byte, message foo.Message) verdict {
 	if err := foo.CheckData(message.Data); err != nil {
 		s.recorder.Add(stats.DataInvalid, 1)
 		s.nak(message.Seq, []byte(err.Error()))
@@ -77,9 +77,30 @@ func (s *Server) answerRequest(c *client, message foo.Message) verdict {
 	case !s.config.Echo:
 		s.nak(message.Seq, unknownWord(message.Data))
 	default:
-		s.ack(message.Seq, message.Data)
+		s.echo(line, message)
 	}
 	return lineTaken
+}
+
+// echo acknowledges a request with its own data. A line that is written as a reply
+// would be is the reply, but for its type.
+func (s *Server) echo(line []byte, message foo.Message) {
+	if !isPlainlyWritten(line, message.Data) {
+		s.ack(message.Seq, message.Data)
+		return
+	}
+	at := len(s.replies)
+	s.replies = append(append(s.replies, line...), '\n')
+	copy(s.replies[at:], "ACK")
+	s.made.acks++
+	s.made.requests++
+}
+
+// isPlainlyWritten reports whether a request has one blank on each side of its Seq,
+// and its data behind that up to its end.
+func isPlainlyWritten(line, data []byte) bool {
+	begin := len(line) - len(data)
+	return len(data) > 0 && line[len(line)-1] != '\r' && line[3] == ' ' && line[4] > ' ' && line[begin-2] > ' ' && line[begin-1] == ' '
 }
 
 // picks draws whether a request is one of those that get a NAK for no reason: once,
@@ -177,8 +198,7 @@ func (s *Server) count(b *batch) {
 	s.recorder.Add(stats.MsgNak, int64(b.naks))
 	s.recorder.Add(stats.Answered, int64(b.requests))
 	s.recorder.Add(stats.BytesOut, int64(b.bytes))
-	took := s.loop.Now() - b.arrived
-	for range b.requests {
-		s.recorder.Latency(took)
+	if b.requests > 0 {
+		s.recorder.Latencies(s.loop.Now()-b.arrived, int64(b.requests))
 	}
 }
