@@ -112,15 +112,21 @@ compare() {
   exec "$root/bin/bench" -bin "$root/bin" -out "$root/tmp/bench" "$@"
 }
 
-# renew_profile replaces what go build finds beside foo_proxy's main: where the
-# time of a turn goes, so that it inlines there.
+# renew_profile replaces what go build finds beside the mains of the two loops: where
+# the time of a turn goes, so that it inlines there.
 renew_profile() {
   temp=$(mktemp -d)
   trap 'rm -rf "$temp"' EXIT
   cd "$root"
-  go test -trimpath ./proxy -run '^$' -bench '^BenchmarkLoopback$' -benchtime 300000x -cpuprofile "$temp/cpu" -o "$temp/test"
+  profile ./proxy cmd/foo_proxy
+  profile ./foo/server cmd/foo_server
+}
+
+# profile PACKAGE COMMAND measures the package, and leaves the profile with the command.
+profile() {
+  go test -trimpath "$1" -run '^$' -bench '^BenchmarkLoopback$' -benchtime 300000x -cpuprofile "$temp/cpu" -o "$temp/test"
   go tool pprof -proto -output "$temp/pgo" "$temp/cpu" 2>/dev/null
-  mv "$temp/pgo" cmd/foo_proxy/default.pgo
+  mv "$temp/pgo" "$2/default.pgo"
 }
 
 verb=${1-show}
