@@ -26,7 +26,7 @@ usage() {
                          while they and their clients fail by turns
 ./run.sh bench ARGS      compares the proxy with HAProxy, nginx and others, in about
                          twenty minutes on a quiet machine;  ./run.sh bench -h
-./run.sh profile         renews the profile that the compiler builds foo_proxy
+./run.sh profile         renews the profiles that foo_proxy and foo_server are built
                          with, after changes to what each message passes
 ./run.sh help            prints this
 END
