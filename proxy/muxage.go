@@ -34,6 +34,17 @@ func (l *muxLink) beginAging() {
 // look has the link looked at again.
 func (l *muxLink) look(when int64) { l.bundle.mux.proxy.loop.Arm(&l.timer, l, when) }
 
+// lookAgain is for a link that is taken into use again. The time of a probe that is out
+// has not stood still: requests are lost on a link whose server does not answer.
+func (l *muxLink) lookAgain() {
+	now := l.bundle.mux.proxy.loop.Now()
+	due := now + l.lookInterval()
+	if l.aging.probe != 0 {
+		due = max(l.aging.limit, now+1)
+	}
+	l.look(due)
+}
+
 func (l *muxLink) lookInterval() int64 {
 	c := &l.bundle.mux.proxy.config
 	if c.Check != CheckFoo {

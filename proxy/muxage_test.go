@@ -103,6 +103,27 @@ func TestADeadSharedLinkIsFoundOut(t *testing.T) {
 	}
 }
 
+// TestALinkThatIsTakenIntoUseAgainHasNoMoreTimeToAnswer than it had when it was asked.
+func TestALinkThatIsTakenIntoUseAgainHasNoMoreTimeToAnswer(t *testing.T) {
+	c, link := probed(t)
+	a := c.dial()
+	c.passUntilAsked(link)
+	c.hears(link, "REQ 1\n")
+	c.says(a, "REQ 1 a\n")
+	c.hears(link, "REQ 2 a\n") // so that it does not end at once
+	c.proxy.drainUpstream(c.proxy.upstreams[0])
+	c.passChecked(2 * DefaultCheckTimeout)
+	if link.Err() != 0 || link.Ended() {
+		t.Fatal("it is not left to its time")
+	}
+	c.proxy.enableUpstream(c.proxy.upstreams[0])
+	c.passChecked(100 * time.Millisecond)
+	if link.Err() == 0 && !link.Ended() {
+		t.Error("it is in use, and does not answer")
+	}
+	c.hears(a, "NAK 1 upstream lost\n")
+}
+
 func TestAnOldSharedLinkIsReplaced(t *testing.T) {
 	c, links := newMuxed(t, 1, func(config *Config) { config.LinkMaxAge = 10 * time.Second })
 	a := c.dial()

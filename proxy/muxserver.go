@@ -136,7 +136,7 @@ func (b *bundle) rejoin() {
 	for _, l := range b.links {
 		if l.state == linkLeaving && !l.aging.retires {
 			l.enter(linkOpen)
-			l.look(b.mux.proxy.loop.Now() + l.lookInterval())
+			l.lookAgain()
 		}
 	}
 	b.dialMissing()
