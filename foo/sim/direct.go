@@ -163,9 +163,7 @@ type DirectTotals struct {
 func (w *World) DirectTotals() (t DirectTotals, exact bool) {
 	long := false
 	for _, c := range w.Clients {
-		// Half a line may never have been read where somebody else ended first.
-		cut := c.script.fragment && (c.timedOut() || c.drained())
-		if c.how != farewellDone && c.how != farewellEnd || c.direct.told < len(c.script.lines) || cut {
+		if c.how != farewellDone && c.how != farewellEnd || c.direct.told < len(c.script.lines) || c.isCut() {
 			return t, false
 		}
 		s := c.script
@@ -207,3 +205,7 @@ func countPrefix(lines []byte, word string) (n int) {
 	}
 	return n
 }
+
+// isCut reports whether half a line may never have been read to its end, since somebody
+// else ended first.
+func (c *Client) isCut() bool { return c.script.fragment && (c.timedOut() || c.drained()) }

@@ -215,3 +215,24 @@ func TestAClientLeavesTheEndToTheServerBehindQUIT(t *testing.T) {
 		t.Error("it waits although it is to end its side")
 	}
 }
+
+// TestTotalsAreNotExactWhereHalfALineWasCut: a timeout may come before its end.
+func TestTotalsAreNotExactWhereHalfALineWasCut(t *testing.T) {
+	for name, x := range map[string]struct{ fragment, timeout, exact bool }{
+		"half a line":                {true, false, true},
+		"half a line, and a timeout": {true, true, false},
+		"a timeout":                  {false, true, true},
+	} {
+		c := directClient()
+		c.judge()
+		if c.script.fragment = x.fragment; x.timeout {
+			c.world.Rules.Line, c.linger = time.Second, time.Second
+		}
+		if _, exact := c.world.DirectTotals(); exact != x.exact {
+			t.Errorf("%s: the totals are exact: %t", name, exact)
+		}
+		if _, exact := c.world.SharedTotals(); exact != x.exact {
+			t.Errorf("%s: the totals of shared connections are exact: %t", name, exact)
+		}
+	}
+}

@@ -199,7 +199,7 @@ func (c *Client) judgeDeparture(i int, conn *Conn, unknown bool) {
 // before all was said.
 func (w *World) SharedTotals() (t Totals, exact bool) {
 	for _, c := range w.Clients {
-		if c.how != farewellDone && c.how != farewellEnd || c.kept.next < len(c.kept.places) {
+		if c.how != farewellDone && c.how != farewellEnd || c.kept.next < len(c.kept.places) || c.isCut() {
 			return t, false
 		}
 		t.add(c)
