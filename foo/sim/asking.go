@@ -28,6 +28,7 @@ type askingNotes struct {
 	questions []question
 	looked    int   // bytes of what left that were looked at
 	free      int64 // until when the proxy need not have left it, whatever it does not answer
+	unwatched bool  // the proxy did not look after it when the last turn ended
 	mute      bool  // it says nothing before the calm
 }
 
@@ -81,13 +82,17 @@ func (c *Conn) question(seq uint64) *question {
 	return &c.questions[len(c.questions)-1]
 }
 
-// checkQuestion fails a proxy that waits too long for an answer.
+// checkQuestion fails a proxy that waits too long for an answer. One that takes a
+// connection into use again looks after it from then on, and no turn may have ended
+// since it had left it.
 func (c *Conn) checkQuestion(looksAfter bool) {
 	w, now := c.world, c.world.Kernel.Now()
 	most := int64(w.Rules.AskTimeout)
 	q := &c.questions[len(c.questions)-1]
+	returns := looksAfter && c.unwatched
+	c.unwatched = !looksAfter
 	switch {
-	case !looksAfter || w.stoodStill(q.leftAt, now):
+	case !looksAfter, returns, w.stoodStill(q.leftAt, now):
 		c.free = now
 	case !c.hasAnswered(q) && c.peer.EndedAt() == 0 && !w.Narrow && now > max(q.leftAt+most, c.free)+int64(askedMax):
 		w.Fail("asked", "server %d, connection %d has not answered question %d for %v, and goes on", c.server.id, c.id, q.seq, time.Duration(now-q.leftAt))

@@ -33,6 +33,7 @@ func askedConn(answers time.Duration) (c *Conn, sys *fake.Sys, fd int) {
 }
 
 func always(netip.AddrPort) bool { return true }
+func never(netip.AddrPort) bool  { return false }
 
 func TestOnlyWhatIsNotAnsweredInTimeMayBeLeft(t *testing.T) {
 	for name, x := range map[string]struct {
@@ -78,4 +79,16 @@ func TestNobodyIsAskedWhereNobodyMayBe(t *testing.T) {
 	sys.Write(fd, []byte("REQ 2\n"))
 	c.world.Kernel.Advance(10 * time.Millisecond)
 	expectClass(t, c.world, "byte equality")
+}
+
+// TestWhoIsTakenIntoUseAgainIsLeftInItsTime: no turn ends for a while before that.
+func TestWhoIsTakenIntoUseAgainIsLeftInItsTime(t *testing.T) {
+	c, _, _ := askedConn(0)
+	c.world.NoteQuestions(never)
+	c.world.Kernel.Advance(time.Second)
+	c.world.NoteQuestions(always)
+	expectClass(t, c.world, "")
+	c.world.Kernel.Advance(askedMax + 1)
+	c.world.NoteQuestions(always)
+	expectClass(t, c.world, "asked")
 }
