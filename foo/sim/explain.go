@@ -5,6 +5,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"fooproxy/poller/fake"
@@ -118,9 +119,27 @@ func (w *World) isToldLate(from, until int64) bool {
 // misled reports whether the kernel may have made a good server look bad in that
 // time. A real wait tells all that has happened, however late it is.
 func (w *World) misled(from, until int64) bool {
+	dialled := w.dialledFrom(from, until)
 	return w.isToldLate(from, until) ||
-		w.Chaos.Within(from, until, fake.ConnectRefused, fake.ConnectLost, fake.NoPort, fake.SelfConnect, fake.RegisterFailed) ||
-		w.Chaos.ConnectTook(from, until, min(w.Rules.Connect, w.Rules.CheckTimeout))
+		w.Chaos.Within(from, until, fake.ConnectRefused, fake.NoPort, fake.SelfConnect, fake.RegisterFailed) ||
+		w.Chaos.Within(dialled, until, fake.ConnectLost) ||
+		w.Chaos.ConnectTook(dialled, until, min(w.Rules.Connect, w.Rules.CheckTimeout))
+}
+
+// dialledFrom is the earliest moment at which a connect can have begun that counts like
+// one of the given time: who is being waited for has the time on top in which the loop
+// stood still.
+func (w *World) dialledFrom(from, until int64) int64 {
+	var stalls [][2]int64
+	for begin, end := range w.Chaos.Stalls(0) {
+		stalls = append(stalls, [2]int64{begin, end})
+	}
+	for _, x := range slices.Backward(stalls) {
+		if x[1] > from && x[0] <= until {
+			from -= x[1] - x[0]
+		}
+	}
+	return from
 }
 
 // isShort reports whether the process may have been short of something in that time.

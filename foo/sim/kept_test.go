@@ -238,3 +238,41 @@ func TestASlowConnectExcusesOnlyWhomItHeldUp(t *testing.T) {
 		})
 	}
 }
+
+// TestAConnectHasTheTimeOnTopInWhichTheLoopStoodStill, and nobody else has.
+func TestAConnectHasTheTimeOnTopInWhichTheLoopStoodStill(t *testing.T) {
+	for name, x := range map[string]struct {
+		lost    bool
+		behind  time.Duration // what passes behind it, the stalls apart
+		stalls  int
+		explain bool
+	}{
+		"no connect":                             {false, time.Millisecond, 1, false},
+		"a connect":                              {true, time.Millisecond, 0, true},
+		"a connect before its time":              {true, 2 * time.Millisecond, 0, false},
+		"a connect, and a stall":                 {true, time.Millisecond, 1, true},
+		"a connect, and two stalls":              {true, time.Millisecond, 2, true},
+		"a connect before its time, and a stall": {true, 2 * time.Millisecond, 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, _ := keptClient()
+			w := c.world
+			w.Kernel.Advance(time.Second)
+			if x.lost {
+				c.strike(fake.ConnectLost)
+			}
+			begin := w.Kernel.Now()
+			w.Kernel.Advance(x.behind)
+			w.Chaos.Choices, w.Chaos.Rates[fake.Stall] = fake.NewChoices(1), 1000
+			for range x.stalls {
+				w.Kernel.NewSys().Wait(nil, 0)
+			}
+			w.Chaos.Rates[fake.Stall] = 0
+			stood := w.Kernel.Now() - begin
+			w.Kernel.Advance(100 * time.Millisecond)
+			if got := w.noServer(begin+stood, w.Kernel.Now()); got != x.explain {
+				t.Errorf("it explains that there is no server: %t", got)
+			}
+		})
+	}
+}
