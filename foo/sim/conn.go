@@ -46,8 +46,29 @@ type Conn struct {
 	overlong  bool          // it has said a line above the limit
 	torn      bool          // half a line is the last it says
 	idleAfter time.Duration // ends when nothing was asked for so long; 0: never
+	taking    taking
 	heardNotes
 	askingNotes
+}
+
+// taking is what is known of a connection that takes little at a time.
+type taking struct {
+	little      bool
+	since, last int64 // from when to when something has come again and again
+}
+
+// takingGap is how long nothing comes at most while more waits: a few late waits.
+const takingGap = 100 * time.Millisecond
+
+// noteTaking notes that something has come. Where that takes as long as a request may,
+// those behind it are late, and that is the server's doing.
+func (c *Conn) noteTaking() {
+	t, now, most := &c.taking, c.world.Kernel.Now(), c.world.Rules.RequestTimeout
+	if now-t.last > int64(takingGap) {
+		t.since = now
+	}
+	t.last = now
+	c.isSlow = c.isSlow || t.little && most > 0 && now-t.since+int64(takingGap) >= int64(most)
 }
 
 func newConn(s *Server, id int, peer *fake.Peer) *Conn {
@@ -63,6 +84,7 @@ func newConn(s *Server, id int, peer *fake.Peer) *Conn {
 			most = 64
 		}
 		peer.SetWindow(1 + w.Choices.Next(most))
+		c.taking.little = true
 	}
 	if w.does(CloseEarly) {
 		c.endAfter = 1 + w.Choices.Next(20)
@@ -150,6 +172,7 @@ func (c *Conn) reset() {
 func (c *Conn) take() {
 	got := c.peer.Receive()
 	if len(got) > 0 {
+		c.noteTaking()
 		c.say("receives %.60q (%d bytes)", got, len(got))
 		if c.world.Rules.Failover {
 			c.hear(got)

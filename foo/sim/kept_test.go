@@ -276,3 +276,30 @@ func TestAConnectHasTheTimeOnTopInWhichTheLoopStoodStill(t *testing.T) {
 		})
 	}
 }
+
+// TestAServerThatTakesLittleForLongIsSlow: what waits behind is late.
+func TestAServerThatTakesLittleForLongIsSlow(t *testing.T) {
+	for name, x := range map[string]struct {
+		little bool
+		pause  time.Duration
+		pieces int
+		slow   bool
+	}{
+		"as long as a request may take": {true, takingGap / 2, 12, true},
+		"not for so long":               {true, takingGap / 2, 6, false},
+		"now and then":                  {true, 2 * takingGap, 12, false},
+		"as much as comes":              {false, takingGap / 2, 12, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, first := keptClient()
+			first.taking.little = x.little
+			for range x.pieces {
+				c.world.Kernel.Advance(x.pause)
+				first.noteTaking()
+			}
+			if first.isSlow != x.slow || c.world.Servers[0].Distrusted() != x.slow {
+				t.Errorf("it is slow: %t", first.isSlow)
+			}
+		})
+	}
+}
