@@ -12,12 +12,22 @@ const simPasses = 3
 type turnsSeen struct {
 	next   map[*muxLink]uint64 // what the next request of each was numbered by the end of the last turn
 	passed map[[2]uint32]int   // how often the second session has sent something while the first one waits
+	// written is how many bytes the links had taken by then, and moved when they last
+	// took some.
+	written uint64
+	moved   int64
 }
 
-// checkTurns counts, after each turn, by whom those were passed who wait.
+// checkTurns counts, after each turn, by whom those were passed who wait. Where no link
+// has taken anything for a while, nobody is held back for one whose line is too long for
+// the room there is: that does not count.
 func (s *simulation) checkTurns() {
 	p, f := s.proxy, &s.turns
 	sent, passed := s.whoHasSent(), map[[2]uint32]int{}
+	if written := p.mux.written(); written != f.written {
+		f.written, f.moved = written, p.loop.Now()
+	}
+	stuck := p.loop.Now() >= f.moved+int64(muxReserveMax)
 	for _, x := range p.sessions {
 		waits := !s.world.Narrow && p.mux.sharing.guests[x.place].wants && !sent[x] &&
 			x.requests.count < p.mux.sharing.most && int(x.requests.count) < s.config.MaxOutstanding
@@ -27,7 +37,7 @@ func (s *simulation) checkTurns() {
 		for _, y := range p.sessions {
 			key := [2]uint32{x.id, y.id}
 			n := f.passed[key]
-			if y != x && sent[y] {
+			if y != x && sent[y] && !stuck {
 				n++
 			}
 			if most := simPasses + 2*s.config.Client.MaxLine/muxQuantumBytes; n > most {
