@@ -163,6 +163,7 @@ type seenServer struct {
 	stays    bool // a session shares its fate
 	requests int64
 	sessions int32
+	check    *poller.Conn // under way
 }
 
 // checkServers looks at what the proxy knows of its servers, after each turn: a sum
@@ -175,7 +176,7 @@ func (s *simulation) checkServers() {
 	}
 	next := s.next
 	for i, u := range p.upstreams {
-		next[i] = seenServer{down: u.health.down, takes: u.takes(p.loop.Now()), requests: u.requests}
+		next[i] = seenServer{down: u.health.down, takes: u.takes(p.loop.Now()), requests: u.requests, check: u.checker.conn}
 		outstanding := int32(0)
 		for _, x := range p.sessions {
 			if x.link.upstream == u {
@@ -206,9 +207,16 @@ func (s *simulation) checkServer(u *upstream, model *sim.Server, before, now see
 	case !w.Rules.Failover:
 	case now.down && !before.down && !model.Distrusted():
 		w.Fail("health", "%s was ejected, and nothing has happened there", u.name)
-	case now.down && before.down && s.proxy.checks() && now.requests > before.requests && !before.stays && !now.stays && !w.Misled():
+	case now.down && before.down && s.proxy.checks() && now.requests > before.requests && !before.stays && !now.stays && !w.Misled() &&
+		!s.mayHaveBeenBack(u, before, now):
 		w.Fail("failover", "%s is ejected, and was given %d requests", u.name, now.requests-before.requests)
 	}
+}
+
+// mayHaveBeenBack reports whether a server that is out may have been in use in the midst
+// of the turn: a check of it has ended, and it has lost a connection at this moment.
+func (s *simulation) mayHaveBeenBack(u *upstream, before, now seenServer) bool {
+	return before.check != nil && now.check != before.check && u.health.lostAt == s.proxy.loop.Now()
 }
 
 // othersTake reports whether a server that is no backup took sessions all through
