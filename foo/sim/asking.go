@@ -18,9 +18,10 @@ const askedMax = patience
 
 // question is one that left on a connection.
 type question struct {
-	seq    uint64
-	leftAt int64 // when it was seen to have left
-	reply  int   // its place among what was said; -1: there is none
+	seq     uint64
+	askedAt int64 // when the proxy wanted to write it first
+	leftAt  int64 // when it was seen to have left
+	reply   int   // its place among what was said; -1: there is none
 }
 
 // askingNotes is what a connection keeps of it.
@@ -60,25 +61,25 @@ func (c *Conn) noteQuestions() {
 			continue
 		}
 		line := said[c.looked : i+1]
-		c.looked = i + 1
 		if head, seq, rest := splitSeq(line); string(head) == "REQ " && string(rest) == "\n" {
-			c.question(seq)
+			c.question(seq, c.looked)
 		}
+		c.looked = i + 1
 	}
 	if len(c.questions) > 0 {
 		c.noteArrivals()
 	}
 }
 
-// question gives what is known of one, which may have been answered before it was seen
-// here.
-func (c *Conn) question(seq uint64) *question {
+// question gives what is known of the one at a place of what left, which may have been
+// answered before it was seen here.
+func (c *Conn) question(seq uint64, place int) *question {
 	for i := range c.questions {
 		if c.questions[i].seq == seq {
 			return &c.questions[i]
 		}
 	}
-	c.questions = append(c.questions, question{seq: seq, leftAt: c.world.Kernel.Now(), reply: -1})
+	c.questions = append(c.questions, question{seq: seq, askedAt: c.peer.OfferedAt(place), leftAt: c.world.Kernel.Now(), reply: -1})
 	return &c.questions[len(c.questions)-1]
 }
 
@@ -114,7 +115,7 @@ func (c *Conn) leavesUnanswered() bool {
 		until = min(until, at)
 	}
 	most := w.Rules.AskTimeout - askedSlack
-	if c.peer.Waited(until) >= most && c.mayWaitWithQuestion() {
+	if c.mayWaitWithQuestion(until - int64(most)) {
 		return true
 	}
 	for i := range c.questions {
@@ -123,11 +124,11 @@ func (c *Conn) leavesUnanswered() bool {
 		if c.hasAnswered(q) {
 			answered = min(until, c.asked[q.reply].arrived)
 		}
-		over := q.leftAt + int64(most)
+		over := q.askedAt + int64(most)
 		switch {
-		case answered >= over, c.server.stoodFrom(c.since, q.leftAt, most):
+		case answered >= over:
 			return true
-		case until >= over && (w.Narrow || w.isToldLate(q.leftAt, until)):
+		case until >= over && (w.Narrow || w.isToldLate(q.askedAt, until)):
 			return true
 		}
 	}
@@ -135,26 +136,17 @@ func (c *Conn) leavesUnanswered() bool {
 }
 
 // mayWaitWithQuestion reports whether the line that has not left, or only its
-// beginning, may be a question: who else says something says it with Data.
-func (c *Conn) mayWaitWithQuestion() bool {
+// beginning, may be a question that was asked by then: who else says something says it
+// with Data.
+func (c *Conn) mayWaitWithQuestion(by int64) bool {
 	said := c.peer.Said()
-	begun := said[bytes.LastIndexByte(said, '\n')+1:]
-	return bytes.Count(begun, []byte{' '}) < 2
+	begins := bytes.LastIndexByte(said, '\n') + 1
+	asked := c.peer.OfferedAt(begins)
+	return asked > 0 && asked <= by && bytes.Count(said[begins:], []byte{' '}) < 2
 }
 
-// askedSlack is how much later than the proxy asks its question is seen to leave.
+// askedSlack is how much later than the proxy asks it writes its question.
 const askedSlack = 25 * time.Millisecond
-
-// stoodFrom reports whether a server stood still for so long before it accepted, so
-// that what left meanwhile was seen only then.
-func (s *Server) stoodFrom(accepted, seen int64, most time.Duration) bool {
-	for _, x := range s.stops {
-		if seen <= accepted+int64(boundSlack) && x.from <= accepted && min(x.to, accepted)-x.from >= int64(most) {
-			return true
-		}
-	}
-	return false
-}
 
 // mayHaveBeenAsked reports whether the server has stood still for so long that it left
 // a question unanswered on a connection that it has not accepted yet.
@@ -181,7 +173,7 @@ func (c *Conn) hearQuestion(line []byte, seq uint64) {
 		w.Fail("asked", "server %d, connection %d got %.100q while it owes replies", c.server.id, c.id, line)
 		return
 	}
-	q := c.question(seq)
+	q := c.question(seq, c.bytes-len(line))
 	switch {
 	case c.torn:
 	case w.Rules.AskTimeout > 0 && w.does(MuteServer):

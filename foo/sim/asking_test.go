@@ -5,6 +5,7 @@ package sim
 
 import (
 	"net/netip"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,4 +92,40 @@ func TestWhoIsTakenIntoUseAgainIsLeftInItsTime(t *testing.T) {
 	c.world.Kernel.Advance(askedMax + 1)
 	c.world.NoteQuestions(always)
 	expectClass(t, c.world, "asked")
+}
+
+// TestAQuestionThatWaitsForRoomIsOut: its time runs from when the proxy wants to write
+// it, not from when the last byte of it has left.
+func TestAQuestionThatWaitsForRoomIsOut(t *testing.T) {
+	for name, x := range map[string]struct {
+		leaves, passes time.Duration // the second one: behind that
+		lost           bool
+	}{
+		"its time is over":               {300 * time.Millisecond, 180 * time.Millisecond, true},
+		"its time is not over":           {300 * time.Millisecond, 150 * time.Millisecond, false},
+		"it has not left, and it is":     {480 * time.Millisecond, 0, true},
+		"it has not left, and it is not": {450 * time.Millisecond, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, sys, fd := askedConn(time.Millisecond)
+			k := c.world.Kernel
+			k.Advance(10 * time.Millisecond)
+			c.world.NoteQuestions(always)
+			c.mute = true
+			k.Inject(fake.CallWrite, fake.Fault{Errno: syscall.EAGAIN}, fake.Fault{Bytes: 2})
+			sys.Write(fd, []byte("REQ 2\n"))
+			k.Advance(100 * time.Millisecond)
+			sys.Write(fd, []byte("REQ 2\n"))
+			k.Advance(x.leaves - 100*time.Millisecond)
+			if x.passes > 0 {
+				sys.Write(fd, []byte("Q 2\n"))
+				c.world.NoteQuestions(always)
+				k.Advance(x.passes)
+			}
+			if got := c.leavesUnanswered(); got != x.lost {
+				t.Errorf("it may be left: %t", got)
+			}
+			expectClass(t, c.world, "")
+		})
+	}
 }

@@ -194,3 +194,25 @@ func TestDescriptorsAreTheLowestFreeUpToTheLimit(t *testing.T) {
 		t.Errorf("%d open", k.Open())
 	}
 }
+
+// TestTheKernelKnowsWhatWasOfferedWhen, and what it had no room for.
+func TestTheKernelKnowsWhatWasOfferedWhen(t *testing.T) {
+	k := fake.New()
+	k.KeepSaid = true
+	sys, p, fd := pair(t, k)
+	k.Advance(time.Millisecond)
+	begin := sys.Now()
+	k.Inject(fake.CallWrite, fake.Fault{Errno: syscall.EAGAIN}, fake.Fault{Bytes: 1})
+	for _, text := range []string{"ab", "abc", "bcd"} {
+		sys.Write(fd, []byte(text))
+		k.Advance(time.Millisecond)
+	}
+	for place, want := range []time.Duration{0, 0, time.Millisecond, 2 * time.Millisecond} {
+		if got := time.Duration(p.OfferedAt(place) - begin); got != want {
+			t.Errorf("byte %d was offered after %v, not %v", place, got, want)
+		}
+	}
+	if got := p.OfferedAt(4); got != 0 {
+		t.Errorf("what was not offered was offered at %d", got)
+	}
+}

@@ -4,7 +4,10 @@
 
 package fake
 
-import "time"
+import (
+	"sort"
+	"time"
+)
 
 // moves is what the loop's calls did to one stream.
 type moves struct {
@@ -16,6 +19,13 @@ type moves struct {
 	full   int64         // since when output waits for room; 0: none does
 	waited time.Duration // the longest such time, until then
 	ended  int64         // when the loop ended its side, or closed; 0: not yet
+	offers []offer       // in their order, where the kernel keeps what is said
+}
+
+// offer is when the loop first wanted to write what is before a place.
+type offer struct {
+	at int64
+	to int
 }
 
 // begin notes that the loop has got the stream.
@@ -47,6 +57,13 @@ func (m *moves) wrote(now int64, n, asked int) {
 	}
 	if n < asked && m.full == 0 {
 		m.full = now
+	}
+}
+
+// offer notes that the loop wants to write up to a place, whether or not it may.
+func (m *moves) offer(now int64, to int) {
+	if last := len(m.offers) - 1; last < 0 || m.offers[last].to < to {
+		m.offers = append(m.offers, offer{now, to})
 	}
 }
 
@@ -95,6 +112,19 @@ func (p *Peer) SeenAt() int64 {
 func (p *Peer) EndedAt() int64 {
 	if m := p.loops(); m != nil {
 		return m.ended
+	}
+	return 0
+}
+
+// OfferedAt is when the loop first wanted to write the byte at a place of what it says,
+// whether or not there was room for it; 0 where it has not, or where the kernel does not
+// keep what is said.
+func (p *Peer) OfferedAt(place int) int64 {
+	if m := p.loops(); m != nil {
+		i := sort.Search(len(m.offers), func(i int) bool { return m.offers[i].to > place })
+		if i < len(m.offers) {
+			return m.offers[i].at
+		}
 	}
 	return 0
 }

@@ -266,6 +266,9 @@ func (s *Sys) Write(fd int, p []byte) (int, poller.Errno) {
 	c := s.kernel.stream("write", fd)
 	f := s.kernel.next(CallWrite, c)
 	n, e := 0, f.Errno
+	if s.kernel.KeepSaid {
+		c.moves.offer(s.Now(), len(c.said)+len(p))
+	}
 	switch {
 	case e == syscall.EAGAIN:
 		s.tellOfRoom(c)
