@@ -92,8 +92,8 @@ func (c *Conn) judgeTrust(a *asked) {
 // hasCome reports whether a reply must have been passed on: it had arrived when the
 // connection was lost, and nothing before it had ended that.
 func (c *Conn) hasCome(a *asked) bool {
-	if most := c.world.Rules.LinkWrite; most > 0 && c.peer.Waited(c.until) >= most {
-		return false // the proxy may have given it up before
+	if c.isGivenUp(a) {
+		return false
 	}
 	if c.spoiled > 0 && a.place > c.spoiled {
 		return false
@@ -102,6 +102,20 @@ func (c *Conn) hasCome(a *asked) bool {
 		return false // nobody was there any more
 	}
 	return c.over && (c.how == farewellLeft || c.how == farewellAbort) && a.place <= c.crossed
+}
+
+// isGivenUp reports whether the proxy may have given the connection up for its output
+// before it read a reply: before the server has ended it, or behind that, where the loop
+// had no turn for what had come. The output goes on waiting when the server has ended.
+func (c *Conn) isGivenUp(a *asked) bool {
+	most, ended := c.world.Rules.LinkWrite, c.peer.EndedAt()
+	switch {
+	case most == 0:
+		return false
+	case c.peer.Waited(c.until) >= most:
+		return true
+	}
+	return ended > 0 && c.peer.Waited(ended) >= most && !c.isToldOf(a.arrived, ended)
 }
 
 // hasComeUnasked is the same of a connection that was left since it did not answer a
