@@ -93,7 +93,7 @@ func parseType(line []byte) (Type, error) {
 	if len(line) == 0 {
 		return 0, ErrEmpty
 	}
-	if len(line) < typeBytes || len(line) > typeBytes && !isBlank(line[typeBytes]) {
+	if len(line) < typeBytes || len(line) > typeBytes && !IsBlank(line[typeBytes]) {
 		return 0, ErrType
 	}
 	switch string(line[:typeBytes]) {
@@ -124,7 +124,7 @@ func parseSeq(line []byte, start int) (seq uint64, end int, err error) {
 	}
 	digits := end - start
 	switch {
-	case end < len(line) && !isBlank(line[end]):
+	case end < len(line) && !IsBlank(line[end]):
 		if first := line[start]; first == '+' || first == '-' {
 			return 0, 0, ErrSeqSign
 		}
@@ -142,13 +142,14 @@ func parseSeq(line []byte, start int) (seq uint64, end int, err error) {
 // skipBlanks returns the position of the first byte from at on that is
 // neither space nor tab, or the length of the line.
 func skipBlanks(line []byte, at int) int {
-	for at < len(line) && isBlank(line[at]) {
+	for at < len(line) && IsBlank(line[at]) {
 		at++
 	}
 	return at
 }
 
-func isBlank(b byte) bool { return b == ' ' || b == '\t' }
+// IsBlank reports whether a byte is whitespace of the grammar: a space or a tab.
+func IsBlank(b byte) bool { return b == ' ' || b == '\t' }
 
 // AppendMessage appends one whole line, "TYPE SEQ[ DATA]" and LF, to dst and
 // returns the longer slice; there is no space behind Seq where data is empty.

@@ -3,7 +3,11 @@
 
 package proxy
 
-import "strconv"
+import (
+	"strconv"
+
+	"fooproxy/foo"
+)
 
 // seqDigitsMax is how many bytes longer a line may become with another Seq.
 const seqDigitsMax = 19
@@ -12,7 +16,7 @@ const seqDigitsMax = 19
 // came.
 func appendRenumbered(dst, line []byte, seq uint64) []byte {
 	from := len("REQ") // as long as ACK and NAK
-	for line[from] == ' ' || line[from] == '\t' {
+	for foo.IsBlank(line[from]) {
 		from++
 	}
 	to := from

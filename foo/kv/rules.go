@@ -44,7 +44,7 @@ func CheckValue(value []byte) error {
 		return ErrValueLong
 	case foo.CheckData(value) != nil || bytes.IndexByte(value, '\n') >= 0:
 		return ErrValueText
-	case n > 0 && (value[0] == ' ' || value[0] == '\t' || value[n-1] == '\r'):
+	case n > 0 && (foo.IsBlank(value[0]) || value[n-1] == '\r'):
 		return ErrValueEnds
 	}
 	return nil

@@ -10,6 +10,8 @@ package server
 import (
 	"bytes"
 	"strings"
+
+	"fooproxy/foo"
 )
 
 // word is one entry of the table.
@@ -98,7 +100,7 @@ func findWord(said []byte) (w *word, arguments []byte) {
 // fieldEnd is where the first blank is, or the end.
 func fieldEnd(text []byte) int {
 	for i, b := range text {
-		if isBlank(b) {
+		if foo.IsBlank(b) {
 			return i
 		}
 	}
@@ -106,13 +108,11 @@ func fieldEnd(text []byte) int {
 }
 
 func skipBlanks(text []byte) []byte {
-	for len(text) > 0 && isBlank(text[0]) {
+	for len(text) > 0 && foo.IsBlank(text[0]) {
 		text = text[1:]
 	}
 	return text
 }
-
-func isBlank(b byte) bool { return b == ' ' || b == '\t' }
 
 // nextField cuts the first field off, and the blanks behind it.
 func nextField(text []byte) (field, rest []byte) {
