@@ -87,12 +87,13 @@ func (l *muxLink) fail(why poller.Cause) {
 	b := l.bundle
 	p := b.mux.proxy
 	l.tried = 0
-	switch noPort := why.Errno == syscall.EADDRNOTAVAIL && b.stands(); {
-	case isShortage(why.Errno), noPort: // no port for one link more: the server has shown that it can be reached
+	// No port for one link more: the server has shown that it can be reached.
+	noPort := why.Errno == syscall.EADDRNOTAVAIL && b.stands()
+	if isShortage(why.Errno) || noPort {
 		b.short = !noPort && l.aging.replaces == nil // otherwise another one stands
 		p.complainOfShortage(why.Errno)
 		b.notBefore = p.loop.Now() + int64(shortageRetry)
-	default:
+	} else {
 		b.upstream.unreachable(why)
 	}
 	l.stay()

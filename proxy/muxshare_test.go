@@ -203,8 +203,7 @@ func TestAShortageOfASuccessorIsNoShortage(t *testing.T) {
 // been made free.
 func TestNobodyPassesThoseWhoWaitForCredits(t *testing.T) {
 	const credits, crowd = 8, 20
-	c, links := newMuxed(t, 1)
-	c.proxy.mux.credits = credits
+	c, link := newScarce(t, credits)
 	var clients []*fake.Peer
 	var asked, got []string
 	ask := func(client, request int) {
@@ -213,7 +212,7 @@ func TestNobodyPassesThoseWhoWaitForCredits(t *testing.T) {
 		asked = append(asked, name)
 	}
 	reads := func() {
-		for line := range strings.Lines(c.takes(links[0])) {
+		for line := range strings.Lines(c.takes(link)) {
 			got = append(got, strings.Fields(line)[2])
 		}
 	}
@@ -227,7 +226,7 @@ func TestNobodyPassesThoseWhoWaitForCredits(t *testing.T) {
 		t.Fatalf("%d requests went out, and there are %d credits", len(got), credits)
 	}
 	for i := range 10 * crowd {
-		links[0].SendString(fmt.Sprint("ACK ", i+1, "\n"))
+		link.SendString(fmt.Sprint("ACK ", i+1, "\n"))
 		ask(i%crowd, i/crowd+1)
 		c.settle()
 		reads()
@@ -243,8 +242,7 @@ func TestNobodyPassesThoseWhoWaitForCredits(t *testing.T) {
 // TestAllCreditsAreUsed where each of many clients has several lines that wait.
 func TestAllCreditsAreUsed(t *testing.T) {
 	const credits, crowd, lines = 30, 10, 8
-	c, links := newMuxed(t, 1)
-	c.proxy.mux.credits = credits
+	c, link := newScarce(t, credits)
 	clients := make([]*fake.Peer, crowd)
 	for i := range clients {
 		clients[i] = c.dial()
@@ -253,13 +251,13 @@ func TestAllCreditsAreUsed(t *testing.T) {
 	c.settle()
 	sent, answered := 0, 0
 	for answered < crowd*lines {
-		sent += strings.Count(c.takes(links[0]), "\n")
+		sent += strings.Count(c.takes(link), "\n")
 		if want := min(credits, crowd*lines-answered); sent-answered != want {
 			t.Fatalf("%d are outstanding after %d replies, %d may be", sent-answered, answered, want)
 		}
 		for range min(4, sent-answered) {
 			answered++
-			links[0].SendString(fmt.Sprint("ACK ", answered, "\n"))
+			link.SendString(fmt.Sprint("ACK ", answered, "\n"))
 		}
 		c.settle()
 	}
